@@ -64,6 +64,13 @@ _ABOUT_A_HIT = (
 
 def _missing(request: Request) -> Plan | None:
     state, name = request.state, request.name
+    fact = slots.fact_named(request.text)
+    if (
+        name == "describe"
+        and fact
+        and not slots.hits_named(request.text, CaseState(hits=state.hits))
+    ):
+        return Plan(text=f"[about.{fact}].")
     if name in (*_SEARCHES, *_OWN) and not state.photos:
         return Plan(text=phrases.ASK_PHOTO)
     if name in _ABOUT_A_HIT and slots.photo_named(request.text, state) and name != "compare":
@@ -136,6 +143,12 @@ def _compare_hits(request: Request) -> Plan:
     return _call("compare_faces", first=named[0], second=named[1])
 
 
+def _same_person(request: Request) -> Plan:
+    """Of one hit its identity; two hits are compared with each other."""
+    two = len(slots.hits_named(request.text, request.state)) > 1
+    return _compare_hits(request) if two else Plan(text=f"[{_hit(request)}.P1].")
+
+
 def _own_photo(request: Request) -> Plan:
     state = request.state
     newest = state.new or state.person
@@ -154,7 +167,8 @@ def _of_folder(request: Request) -> Plan:
 def _dated(side: str) -> Callable[[Request], Plan]:
     def plan(request: Request) -> Plan:
         date = slots.date_named(request.text)
-        return _call("list_hits", **{side: date}) if date else Plan(text=phrases.WHICH_DATE)
+        wanted = slots.date_side_named(request.text) or side
+        return _call("list_hits", **{wanted: date}) if date else Plan(text=phrases.WHICH_DATE)
 
     return plan
 
@@ -223,7 +237,7 @@ _PLANNERS: Mapping[str, Callable[[Request], Plan]] = {
     "compare_hits": _compare_hits,
     "describe": _on_hit("describe_image"),
     "sure": lambda it: Plan(text=f"[{_hit(it)}.P1], and [{_hit(it)}.P2]. {phrases.NO_PROOF}"),
-    "same_person": lambda it: Plan(text=f"[{_hit(it)}.P1]."),
+    "same_person": _same_person,
     "which_fake": _listing(verdict="impersonation"),
     "which_genuine": _listing(verdict="no forgery found"),
     "which_inconclusive": _listing(verdict="inconclusive"),

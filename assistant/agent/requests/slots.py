@@ -7,7 +7,7 @@ named that the request does not name. Pure: text and state in, values out.
 import re
 from collections.abc import Sequence
 
-from assistant.agent.requests.counts import NUMBERS, parse_top
+from assistant.agent.requests.counts import NUMBERS, in_digits, parse_top
 from assistant.agent.requests.state import CaseState
 from tools.agent_tools.handle_parsing import find_handles
 from tools.verdict.glossary import MEANINGS
@@ -47,7 +47,14 @@ _HIT = re.compile(
 )
 _BARE = re.compile(r"(?<![\w.,/-])0*([1-9]\d{0,3})(?!\s?%|[\w/-]|[.,]\d)")
 _PHOTO = re.compile(
-    r"\bq\s?0*(?P<handle>[1-9]\d*)\b|\b(?P<nth>first|second|third)\s+(?:photo|picture)\s+(?:i|we)\b",
+    r"\bq\s?0*(?P<handle>[1-9]\d*)\b"
+    r"|\b(?:photo|picture|foto)\s+(?:no\.?\s*|number\s+)?(?P<number>[1-9]\d?)\s+"
+    r"(?:(?:that|which)\s+)?(?:i|we)\b"
+    r"|\b(?P<nth>first|second|third)\s+(?:photo|picture)\s+(?:(?:that|which)\s+)?(?:i|we)\b"
+    rf"|\b(?:(?:my|our|meine?n?|unser|ma|mon|mi|minha)\s+(?P<mine>{'|'.join(_ORDINALS)}|zweites|"
+    r"erstes|drittes)|"
+    rf"(?P<given>{'|'.join(_ORDINALS)})\s+(?:reference|query|authentic|own))\s+"
+    r"(?:reference\s+|query\s+|own\s+)?(?:photo|picture|image|foto|bild|photographie)\b",
     re.IGNORECASE,
 )
 _FACT = re.compile(r"(?<![A-Za-z])([EPSG])\s?([1-9]\d?)\b", re.IGNORECASE)
@@ -92,7 +99,7 @@ _FORMATS = {
 
 def hits_named(text: str, state: CaseState) -> tuple[str, ...]:
     """The hits that a text names, in order; if it names none, the one that was spoken of last."""
-    count = state.hits or 0
+    count, text = state.hits or 0, in_digits(text)
     found = [f"H{number}" for number in _numbers(text, count)]
     if not found:
         bare = [int(it) for it in _BARE.findall(_without_dates(text))]
@@ -130,7 +137,12 @@ def photo_named(text: str, state: CaseState) -> str:
     match = _PHOTO.search(text)
     if match is None:
         return ""
-    number = int(match["handle"]) if match["handle"] else _ORDINALS[match["nth"].lower()]
+    said = match["nth"] or match["mine"] or match["given"]
+    number = (
+        _ORDINALS[said.lower().removesuffix("s")]
+        if said
+        else int(match["handle"] or match["number"])
+    )
     return f"Q{number}" if f"Q{number}" in state.photos else ""
 
 
@@ -139,12 +151,41 @@ def count_named(text: str) -> int | None:
     known = parse_top(text)
     if known is not None:
         return known
-    plain = _without_dates(text)
+    plain = _without_dates(in_digits(text))
     digits = re.search(r"(?<![\w#])([1-9]\d{0,3})(?![\w%])", plain)
     if digits:
         return int(digits[1])
     worded = re.search(rf"\b({_WORD_NUMBER})\b(?!\s+(?:of|more time|last|another))", plain, re.I)
     return NUMBERS[worded[1].lower()] if worded else None
+
+
+_EARLIER = re.compile(
+    r"\b(?:before|prior|earlier|older|until|till|up to|by the end|vor|bis|älter|früher|avant|"
+    r"jusqu\w*|antes|hasta|até|anterior\w*)\b",
+    re.IGNORECASE,
+)
+_LATER = re.compile(
+    r"\b(?:after|since|later|newer|younger|onwards?|from (?:\w+ )?(?:19|20)\d\d|nach|seit|ab|"
+    r"später|neuer|après|depuis|desde|después|depois|posterior\w*)\b",
+    re.IGNORECASE,
+)
+_NONE = re.compile(
+    r"\b(?:nothing|no|not|none|without|exclude|excluding|drop|nichts|keine?|rien|nada)\b",
+    re.IGNORECASE,
+)
+
+
+def date_side_named(text: str) -> str:
+    """On which side of its date the wanted hits lie: "after", "before"; empty if unclear.
+
+    "Nothing older than" wants what comes after.
+    """
+    earlier, later = _EARLIER.search(text), _LATER.search(text)
+    if bool(earlier) == bool(later):
+        return ""
+    said = earlier or later
+    denied = said is not None and _NONE.search(text[: said.start()]) is not None
+    return "after" if denied == bool(earlier) else "before"
 
 
 def date_named(text: str) -> str:

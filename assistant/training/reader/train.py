@@ -54,9 +54,11 @@ class ReaderRun:
         torch.manual_seed(given.seed)
         self.given = given
         self.tokenizer = AutoTokenizer.from_pretrained(given.base)
-        base = AutoModelForCausalLM.from_pretrained(given.base, dtype=torch.float32)
+        kind = torch.bfloat16 if given.bf16 else torch.float32
+        base = AutoModelForCausalLM.from_pretrained(given.base, dtype=kind)
         wanted = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=[*TARGETS])
-        self.model: Any = get_peft_model(base, wanted)
+        # Only what is frozen is held in bfloat16: small steps would vanish in it.
+        self.model: Any = get_peft_model(base, wanted, autocast_adapter_dtype=True)
         self.names = classes()
         self.head = nn.Linear(2 * base.config.hidden_size, len(self.names))
         rows = wordings()
@@ -118,10 +120,11 @@ class ReaderRun:
             texts, padding=True, padding_side="right", return_tensors="pt", add_special_tokens=False
         )
         mask = found["attention_mask"]
-        states = self.model.base_model.model.model(
-            input_ids=found["input_ids"], attention_mask=mask
-        ).last_hidden_state
-        return self.head(pooled(states, mask)), int(mask.sum())
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.given.bf16):
+            states = self.model.base_model.model.model(
+                input_ids=found["input_ids"], attention_mask=mask
+            ).last_hidden_state
+        return self.head(pooled(states.float(), mask)), int(mask.sum())
 
     @torch.no_grad()
     def right(self) -> float:
@@ -202,6 +205,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=24, help="texts of one step")
     parser.add_argument("--lr", type=float, default=8e-4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--bf16", action="store_true", help="multiply in bfloat16, where the processor can"
+    )
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     given.run.mkdir(parents=True, exist_ok=True)

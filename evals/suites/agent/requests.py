@@ -1,11 +1,12 @@
 """Are requests understood that were worded by authors who never saw the training's wordings?
 
-260 requests by two authors (`free_wordings/`), who knew what the application can do and nothing of
-the training data; the few that training happens to word alike are left out. Each is read in a
+460 requests by four authors (`free_wordings/`), who knew what the application can do and nothing of
+the training data; half of the fourth's are not in English; the few that training happens to word
+alike are left out. Each is read in a
 scripted situation (photos, number of hits, the previous turn), as the agent reads it: the reader
 names its class, `assistant.agent.requests.planning` makes the plan. Right means exactly the
 expected calls, or the expected answer without a call; asking again for want of certainty counts as
-wrong. Both authors are language models writing as people of several professions and languages, not
+wrong. The authors are language models writing as people of several professions and languages, not
 people: how real users write is not measured. Needs `unmask setup`. `--limit` takes that many,
 evenly spaced.
 """
