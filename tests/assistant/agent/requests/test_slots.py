@@ -32,11 +32,47 @@ LISTED = CaseState(("Q1", "Q2"), (), ("Q1",), 120)
         ("made in 2024?", []),
         ("look at it a second time", []),
         ("E4 of that?", []),
+        ("in hit one hundred and four, where?", ["H104"]),
+        ("number twenty-three please", ["H23"]),
     ],
 )
 def test_hits_are_read_as_written(text: str, hits: list[str]) -> None:
     """Handles, numbers and ordinals; never a part of a number, a year or a share."""
     assert [*slots.hits_named(text, LISTED)] == hits
+
+
+@pytest.mark.parametrize(
+    ("text", "side"),
+    [
+        ("nothing older than 1 March 2024", "after"),
+        ("up to the end of 2019", "before"),
+        ("no newer than 2019", "before"),
+        ("seit 2020", "after"),
+        ("antes de 2021", "before"),
+        ("only from May 2022", "after"),
+        ("those of 2022", ""),
+        ("before 2023 but after 2020", ""),
+    ],
+)
+def test_a_side_of_a_date_is_read_with_its_denial(text: str, side: str) -> None:
+    """What is not older is later; where both sides or none are named, the words do not decide."""
+    assert slots.date_side_named(text) == side
+
+
+@pytest.mark.parametrize(
+    ("text", "photo"),
+    [
+        ("photo 2 which I gave", "Q2"),
+        ("is my second photo clean?", "Q2"),
+        ("prüf mein zweites Foto", "Q2"),
+        ("H5 against the second reference photo", "Q2"),
+        ("the second photo in the list", ""),
+        ("my fifth photo", ""),
+    ],
+)
+def test_the_persons_own_photos_are_told_from_hits(text: str, photo: str) -> None:
+    """Only what is called one's own, or given, and exists."""
+    assert slots.photo_named(text, LISTED) == photo
 
 
 def test_the_hit_spoken_of_last_is_meant_if_none_is_named() -> None:
