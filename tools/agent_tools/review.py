@@ -88,10 +88,11 @@ class Review:
     """Filter, decisions and their history over the findings of the latest search.
 
     `on_decision`, if set, records a decision before it takes effect; if it raises, nothing changes.
+    `login` gives the name that decisions are signed with; empty: the user of this process.
     """
 
-    def __init__(self, findings: _Findings) -> None:
-        self._findings = findings
+    def __init__(self, findings: _Findings, login: Callable[[], str] = str) -> None:
+        self._findings, self._login = findings, login
         self.on_decision: OnDecision | None = None
         self._filter = HitFilter()
         self._filtered: Findings | None = None
@@ -163,7 +164,7 @@ class Review:
                 f"there is no decision {quote_untrusted(decision)}; decisions are "
                 f"{', '.join(DECISIONS)}"
             )
-        made = Decision(hit.image_id, word, _now(), _user(), hit.handle)
+        made = Decision(hit.image_id, word, _now(), self._user(), hit.handle)
         if word == self.decision_word(hit):
             return self.decision(hit) or made
         self._write(made)
@@ -200,12 +201,15 @@ class Review:
         made = change.made
         back = replace(
             made, decision="none" if change.before is None else change.before.decision,
-            at=_now(), user=_user(), hit=self._handle(made.image_id), undoes=True,
+            at=_now(), user=self._user(), hit=self._handle(made.image_id), undoes=True,
         )  # fmt: skip
         self._write(back)
         self._history.pop()
         self._set(made.image_id, change.before)
         return Undone(made, back)
+
+    def _user(self) -> str:
+        return self._login() or _user()
 
     def _write(self, made: Decision) -> None:
         if self.on_decision is not None:
