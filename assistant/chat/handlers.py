@@ -16,7 +16,6 @@ from assistant.agent.agent import TurnPlanner
 from assistant.agent.explicit_requests import DEFAULT_QUESTION
 from assistant.chat.button_actions import ActionTurn, plan_example, plan_search
 from assistant.chat.citations import escape_html
-from assistant.chat.galleries import GalleryIndexer, IndexingJob
 from assistant.chat.hits import placeholder_html
 from assistant.chat.jobs import job_message, job_progress_html
 from assistant.chat.messages import Message
@@ -24,6 +23,7 @@ from assistant.chat.session_state import STALE_HIT_MESSAGE, ChatSession, TurnSta
 from assistant.chat.sessions import SessionStore, is_token, new_token
 from assistant.demo import DEMO_GALLERY
 from assistant.report.checks_page import comparison_html, problem_text, report_html
+from assistant.server.work.index_jobs import GalleryIndexer, IndexingJob
 from tools.errors import SetupError, ToolError
 
 logger = logging.getLogger(__name__)
@@ -195,7 +195,8 @@ class EventHandlers:
         if found is None:
             return ""
         try:
-            found.locate(str(getattr(event, "face", "")))
+            with self._galleries.turn():
+                found.locate(str(getattr(event, "face", "")))
         except (ToolError, SetupError) as error:
             gr.Warning(str(error), title="No heat map")
         return found.detail_html()
@@ -217,7 +218,7 @@ class EventHandlers:
         given, of = _paths(photos), _paths(references)
         unmask = self._galleries.without_gallery()
         yield from _looked_at(
-            lambda: report_html(unmask.check(given, of=of)),
+            lambda: self._in_turn(lambda: report_html(unmask.check(given, of=of))),
             [*given, *of],
             missing="" if given else "Choose a photo to check first.",
         )
@@ -227,10 +228,14 @@ class EventHandlers:
         given = _paths([it for it in (first, second) if it])
         unmask = self._galleries.without_gallery()
         yield from _looked_at(
-            lambda: comparison_html(unmask.compare(*given)),
+            lambda: self._in_turn(lambda: comparison_html(unmask.compare(*given))),
             given,
             missing="" if len(given) == 2 else "Choose two photos to compare first.",
         )
+
+    def _in_turn(self, work: Callable[[], str]) -> str:
+        with self._galleries.turn():
+            return work()
 
     # -- galleries ----------------------------------------------------------------------------
 
@@ -268,6 +273,16 @@ class EventHandlers:
             yield (job_progress_html(None, str(error)), gr.skip(), gr.skip())
             return
         yield from self._watching(job, token, request)
+
+    def current_job(self, stored: object, request: gr.Request) -> Iterator[Any]:
+        """Show the job of the page's gallery again after a reload of the page."""
+        found = self._sessions.find(str(stored), _login(request)) if is_token(stored) else None
+        job = self._galleries.job(found.gallery if found else self._first_gallery())
+        if job is None or (job.done.is_set() and not job.interrupted):
+            return
+        while job.wait(_POLL_S):
+            yield job_progress_html(job)
+        yield job_progress_html(job)
 
     def stop_adding(self, gallery: str) -> None:
         """Stop filling a gallery; added images stay."""

@@ -1,9 +1,10 @@
 """Files outside galleries and cases that may show a subject: uploads, reports, runs, the demo.
 
 Uploads and pictures with numbered faces are copies for the screen, encoded anew: they cannot be
-told apart by content and are emptied whole. An evaluation run, the demo and an unfinished fit mix
-pictures, pages and features: each goes whole if any file in it holds or names the subject. Only
-Unmask's own folders are looked at; the user's files stay, also where they lie in the data folder.
+told apart by content and are emptied whole. An evaluation run, the demo, an unfinished fit and a
+kept check mix pictures, pages and features: each goes whole if any file in it holds or names the
+subject. Only Unmask's own folders are looked at; the user's files stay, also where they lie in the
+data folder.
 
 Does not show: pages that were written elsewhere with `unmask find --page`.
 """
@@ -22,6 +23,7 @@ from tools.media.file_names import printable
 _CACHES = ("uploads", "faces")
 _DEMO_GALLERY = "unmask-demo"
 _FIT_WORK = "detectors/*/.fit"
+_KEPT_CHECKS = "history/*/*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,12 @@ def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
         return LoosePlaces(tuple(caches))
     dropped = [it for it in _files(home / "dropped") if _sha256(it) in request.images]
     names = [*_needles(request), *_tails(request)]
-    units = [settings.demo_dir, *settings.evals_dir.glob("*"), *settings.models_dir.glob(_FIT_WORK)]
+    units = [
+        settings.demo_dir,
+        *settings.evals_dir.glob("*"),
+        *settings.models_dir.glob(_FIT_WORK),
+        *home.glob(_KEPT_CHECKS),
+    ]
     held = [it for it in units if it.is_dir() and _holds(it, request, names)]
     return LoosePlaces((*caches, *dropped), tuple(sorted(held)))
 
