@@ -120,7 +120,11 @@ class LoginPage:
             identity = self._identity(name, secret)
         if identity is None:
             self._guesses.failed(address, "link" if code else "token or password")
-            wrong = "This link was used or is too old." if code else "That is not right."
+            wrong = (
+                "This link was used or is too old."
+                if code
+                else "This token or password is not right."
+            )
             return self._form(wrong, status=401)
         self._guesses.succeeded(address)
         response = RedirectResponse("/", status_code=303)

@@ -65,7 +65,8 @@ def test_a_search_is_a_case_with_findings(
     """The shape is that of reports; the case is recorded, verified and logged under the name."""
     findings = found["findings"]
     assert isinstance(findings, dict)
-    assert [it["verdict"] for it in findings["hits"][:2]] == ["impersonation", "copy"]
+    verdicts = [it["verdict"] for it in findings["hits"]]
+    assert verdicts[0] == "impersonation" and "copy" in verdicts
     assert findings["hits"][0]["decision"] is None
     assert str(server.parts.settings.home / "cases") not in str(findings["query"])
     record = ada.get(f"/api/v1/cases/{found['id']}").json()
