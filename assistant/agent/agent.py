@@ -36,6 +36,7 @@ from assistant.agent.requests.planning import ACTS, Plan, Request, plan_request
 from assistant.agent.requests.reader import ReadsRequests
 from assistant.agent.requests.state import state_of
 from assistant.case.record import Case
+from assistant.case.recorded_tools import RecordedTools, Turn
 from assistant.conversation.messages import CONTEXT_BUDGET_CHARS, conversation_messages
 from assistant.conversation.quotations import strip_quotations
 from assistant.conversation.steps import (
@@ -63,15 +64,11 @@ from assistant.grounding.repair import (
     supports_citation_constraint,
 )
 from prompts import phrases
-from tools import toolkit
 from tools.agent_tools.arguments import check_arguments
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
-from tools.gallery.access_log import record_access
-from tools.gallery.database_file import gallery_folder
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import SeveralFaces
-from tools.search.results import Findings
 
 MAX_STEPS = 6
 """Maximum number of model calls in one turn; the last one offers no tools."""
@@ -97,7 +94,7 @@ class Agent:
     them); buttons may call any. With a `reader`, requests are understood by it, and the
     application plans the calls and words the results; `model` still explains hits. Serves one turn
     at a time. Tools run in the thread that iterates `ask`; `stop` may be called from any thread.
-    `notes` are sentences for the user about a resumed case.
+    `notes` are sentences for the user about a resumed case. Tools run inside `turn()`.
     """
 
     def __init__(
@@ -110,6 +107,7 @@ class Agent:
         budget: int = CONTEXT_BUDGET_CHARS,
         notes: Sequence[str] = (),
         reader: ReadsRequests | None = None,
+        turn: Turn = contextlib.nullcontext,
     ) -> None:
         self.model = model
         self.reader = reader
@@ -118,12 +116,12 @@ class Agent:
         self.max_steps = max_steps
         self.budget = budget
         self.notes = notes
-        self._tools = {tool.name: tool for tool in toolkit(workspace)}
+        self._recorded = RecordedTools(workspace, case, turn=turn)
+        self._tools = self._recorded.tools
         known = getattr(model, "known_tools", None)
         self._offered = {
             name: tool for name, tool in self._tools.items() if known is None or name in known
         }
-        workspace.review.on_decision = case.record_decision
         self._stopping = threading.Event()
         self.pending_question: PendingQuestion | None = None
         self._go_on(case.steps())
@@ -137,10 +135,12 @@ class Agent:
         home: Path,
         gallery: str,
         reader: ReadsRequests | None = None,
+        turn: Turn = contextlib.nullcontext,
     ) -> Self:
         """Start a new case on a gallery."""
         workspace = Workspace(models, home=home, gallery=gallery)
-        return cls(model, workspace, Case.create(home, gallery=gallery), reader=reader)
+        case = Case.create(home, gallery=gallery)
+        return cls(model, workspace, case, reader=reader, turn=turn)
 
     @classmethod
     def resume(
@@ -151,10 +151,12 @@ class Agent:
         *,
         home: Path,
         reader: ReadsRequests | None = None,
+        turn: Turn = contextlib.nullcontext,
     ) -> Self:
         """Resume a recorded case."""
-        restored = case.restore(models, home=home)
-        return cls(model, restored.workspace, case, notes=restored.notes, reader=reader)
+        with turn():
+            restored = case.restore(models, home=home)
+        return cls(model, restored.workspace, case, notes=restored.notes, reader=reader, turn=turn)
 
     def ask(
         self, text: str, photos: Sequence[Path] = (), *, plan: TurnPlanner | None = None
@@ -506,8 +508,7 @@ class Agent:
         try:
             if wrong is not None:
                 raise wrong
-            request = {"type": "tool_call", "id": call.id, "name": call.name}
-            answer = self._tools[call.name].invoke({**request, "args": dict(call.arguments)})
+            return self._recorded.invoke(call)[0]
         except ToolError as error:
             if isinstance(error, SeveralFaces):
                 again = PlannedTurn((call,))
@@ -516,29 +517,6 @@ class Agent:
                 )
             content = json.dumps({"error": str(error)}, ensure_ascii=False)
             return ToolResult(call.id, call.name, content, False, time.perf_counter() - began)
-        if isinstance(answer.artifact, Findings):
-            # Further hits are recorded as the search that finds them: it can be run again.
-            asked = (
-                call.arguments if call.name == "find_person" else self.workspace.search_arguments
-            )
-            self.case.record_search(
-                asked, answer.artifact.to_json(), chosen=self.workspace.chosen_faces
-            )
-        if call.name != "export_report":  # the exporter logs itself
-            self._log_access(call, searched=isinstance(answer.artifact, Findings))
-        duration_s = time.perf_counter() - began
-        return ToolResult(
-            call.id, call.name, answer.content, True, duration_s, _count(answer.artifact)
-        )
-
-    def _log_access(self, call: ToolCall, *, searched: bool) -> None:
-        """Log a tool call in the case, and in the gallery if it read a hit."""
-        workspace = self.workspace
-        record_access(self.case.folder, "search" if searched else "check", who=workspace.user)
-        # The search has logged itself in the gallery.
-        if not searched and any(handle.startswith("H") for handle in call.handles):
-            place = gallery_folder(workspace.home, workspace.gallery)
-            record_access(place, "check", who=workspace.user)
 
     # -- the record --------------------------------------------------------------------------
 
@@ -575,9 +553,3 @@ def _latest_turn(steps: Sequence[Step]) -> Sequence[Step]:
     """The steps since the user's latest message."""
     begins = [place for place, step in enumerate(steps) if isinstance(step, UserTurn)]
     return steps[begins[-1] :] if begins else steps
-
-
-def _count(artifact: object) -> int | None:
-    """The number of items in a tool's artifact, if it has one."""
-    found = getattr(artifact, "hits", getattr(artifact, "evidence", artifact))
-    return len(found) if isinstance(found, tuple) else None

@@ -18,7 +18,6 @@ from assistant.agent.explicit_requests import DEFAULT_QUESTION
 from assistant.chat.button_actions import ActionTurn, plan_example, plan_search
 from assistant.chat.cases import CaseShelf
 from assistant.chat.citations import escape_html
-from assistant.chat.galleries import GalleryIndexer, IndexingJob
 from assistant.chat.hits import placeholder_html
 from assistant.chat.jobs import job_message, job_progress_html
 from assistant.chat.messages import Message
@@ -32,6 +31,7 @@ from assistant.report.checks_page import (
     problem_text,
     report_html,
 )
+from assistant.server.work.index_jobs import GalleryIndexer, IndexingJob
 from tools.agent_tools.review import MAX_NOTE_LENGTH
 from tools.errors import SetupError, ToolError
 
@@ -220,7 +220,8 @@ class EventHandlers:
         if found is None:
             return ""
         try:
-            found.locate(str(getattr(event, "face", "")))
+            with self._galleries.turn():
+                found.locate(str(getattr(event, "face", "")))
         except (ToolError, SetupError) as error:
             gr.Warning(str(error), title="No heat map")
         return found.detail_html()
@@ -250,7 +251,7 @@ class EventHandlers:
             return report_html(report), asks_for_face([it.error for it in report.problems])
 
         yield from _looked_at(
-            look,
+            lambda: self._in_turn(look),
             [*given, *of],
             missing="" if given else "Choose a photo to check first.",
         )
@@ -270,10 +271,14 @@ class EventHandlers:
             return comparison_html(found), asks_for_face(found.problems)
 
         yield from _looked_at(
-            look,
+            lambda: self._in_turn(look),
             given,
             missing="" if len(given) == 2 else "Choose two photos to compare first.",
         )
+
+    def _in_turn(self, work: Callable[[], tuple[str, bool]]) -> tuple[str, bool]:
+        with self._galleries.turn():
+            return work()
 
     # -- galleries ----------------------------------------------------------------------------
 
@@ -311,6 +316,16 @@ class EventHandlers:
             yield (job_progress_html(None, str(error)), gr.skip(), gr.skip())
             return
         yield from self._watching(job, token, request)
+
+    def current_job(self, stored: object, request: gr.Request) -> Iterator[Any]:
+        """Show the job of the page's gallery again after a reload of the page."""
+        found = self._sessions.find(str(stored), _login(request)) if is_token(stored) else None
+        job = self._galleries.job(found.gallery if found else self._first_gallery())
+        if job is None or (job.done.is_set() and not job.interrupted):
+            return
+        while job.wait(_POLL_S):
+            yield job_progress_html(job)
+        yield job_progress_html(job)
 
     def stop_adding(self, gallery: str) -> None:
         """Stop filling a gallery; added images stay."""

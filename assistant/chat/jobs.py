@@ -3,10 +3,10 @@
 from html import escape
 
 from assistant.chat.citations import escape_html
-from assistant.chat.galleries import IndexingJob
 from assistant.chat.messages import Message
 from assistant.console.output import format_frame_counts, pluralize
 from assistant.console.progress import format_progress
+from assistant.server.work.index_jobs import IndexingJob
 from tools.gallery.indexing.progress import IndexSummary
 
 

@@ -102,7 +102,7 @@ def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
             pane, shown = _talk(), _shown()
         _wire_session(page, handlers, token, browser, bar, pane, shown)
         _wire_talk(handlers, token, bar, pane, shown)
-        _wire_galleries(handlers, token, bar, panel, shown, pane)
+        _wire_galleries(page, handlers, token, browser, bar, panel, shown, pane)
         _wire_checks(handlers, check, compare, shown)
         _wire_cases(handlers, shelf, token, [token, browser, bar.gallery, pane.chat, *shown,
                                              pane.composer])  # fmt: skip
@@ -261,8 +261,10 @@ def _wire_talk(
 
 
 def _wire_galleries(
+    page: gr.Blocks,
     handlers: EventHandlers,
     token: gr.State,
+    browser: gr.BrowserState,
     bar: Toolbar,
     panel: UploadPanel,
     shown: FindingsPane,
@@ -271,6 +273,8 @@ def _wire_galleries(
     here = [token, bar.gallery]
     progress = [panel.progress, bar.gallery, panel.files]
     adding = {"concurrency_id": "adding", "concurrency_limit": 8}
+    watching = {"concurrency_id": "watching", "concurrency_limit": 32}
+    _on(page.load, handlers.current_job, [browser], [panel.progress], **watching)
     _on(bar.gallery.input, handlers.switch, here, [*shown])
     _on(panel.add_files.click, handlers.add_files, [*here, panel.files], progress, **adding)
     _on(panel.add_folder.click, handlers.add_folder, [*here, panel.folder], progress, **adding)

@@ -1,9 +1,11 @@
-"""Start the chat server: models load once, one session per browser, only the page is open.
+"""The page: on its own for `unmask chat`, or beside the API, behind its gate, for `unmask serve`.
 
-No sharing, no analytics, no history of calls, no monitoring, no API, no MCP: Gradio's login does
-not protect MCP. No folder of this machine is readable through the server.
+Models load once, one session per browser. No sharing, no analytics, no history of calls, no
+monitoring, and none of Gradio's API and MCP: its login does not protect MCP. No folder of this
+machine is readable through the server.
 """
 
+import webbrowser
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +14,19 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from assistant.agent.agent import Agent
 from assistant.agent.requests.loading import load_request_reader
 from assistant.agent.requests.reader import ReadsRequests
-from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore
 from assistant.console.output import stdout_console
 from assistant.profile import LoadedModels
 from assistant.report.case_export import attach_exporter
+from assistant.server.access.gate import IDENTITY
+from assistant.server.serving import Server, build_server, listen
+from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings, set_upload_dir
 from tools.errors import SetupError
 from tools.media.private_files import private_folder, restrict_permissions, set_private_umask
 
+_OF_LAUNCH = ("server_name", "server_port", "auth", "share")
 _STATIC = Path(__file__).parent / "static"
 MAX_UPLOAD_SIZE = "64mb"
 _FONTS = ("system-ui", "sans-serif")
@@ -35,6 +40,9 @@ def serve(
 
     Raises SetupError if the address cannot be listened on.
     """
+    if settings.logins:
+        _serve_behind_login(settings, model or _model_of(settings), open_browser=open_browser)
+        return
     reader = None if model is not None else load_request_reader(settings)
     page, options = build_app(settings, model=model or _model_of(settings), reader=reader)
     try:
@@ -50,10 +58,44 @@ def serve(
     page.block_thread()
 
 
+def _serve_behind_login(settings: Settings, model: BaseChatModel, *, open_browser: bool) -> None:
+    """Serve the page behind the gate of `unmask serve`, which slows down guessing."""
+    server = build_server(settings, api=False, mcp=False)
+    mount_page(server, model=model)
+
+    def started(address: str) -> None:
+        stdout_console().print(f"The chat is at {address} until Ctrl-C.")
+        if open_browser:
+            webbrowser.open(address)
+
+    listen(server, on_start=started)
+
+
+def mount_page(server: Server, *, model: BaseChatModel | None = None) -> None:
+    """Add the page to a server, whose gate has checked who sends a request."""
+    import gradio as gr
+
+    settings, parts = server.parts.settings, server.parts
+    reader = None if model is not None else load_request_reader(settings)
+    page, options = build_app(
+        settings, model=model or _model_of(settings), reader=reader, parts=parts.models,
+        galleries=parts.indexer,
+    )  # fmt: skip
+    ours = {name: options[name] for name in options if name not in _OF_LAUNCH}
+    gr.mount_gradio_app(
+        server.app, page, "", auth_dependency=lambda request: request.scope[IDENTITY].name, **ours
+    )
+
+
 def build_app(
-    settings: Settings, *, model: BaseChatModel, reader: ReadsRequests | None = None
+    settings: Settings,
+    *,
+    model: BaseChatModel,
+    reader: ReadsRequests | None = None,
+    parts: LoadedModels | None = None,
+    galleries: GalleryIndexer | None = None,
 ) -> tuple[Any, dict[str, Any]]:
-    """The app, and the options to launch it with."""
+    """The app, and the options to launch it with; `parts` and `galleries` may be a server's."""
     uploads = settings.home / "uploads"
     private_folder(uploads)
     for folder in (uploads, settings.home / "dropped", settings.home / "sessions"):
@@ -65,14 +107,18 @@ def build_app(
     from assistant.chat.handlers import EventHandlers
     from assistant.chat.page import build_page
 
-    parts = LoadedModels(settings)
-    galleries = GalleryIndexer(settings, parts)
+    parts = parts or LoadedModels(settings)
+    galleries = galleries or GalleryIndexer(settings, parts)
     sessions = SessionStore(
         home := settings.home,
         begin=lambda gallery: _session(
-            Agent.begin(model, parts, home=home, gallery=gallery, reader=reader)
+            Agent.begin(
+                model, parts, home=home, gallery=gallery, reader=reader, turn=galleries.turn
+            )
         ),
-        resume=lambda case: _session(Agent.resume(model, parts, case, home=home, reader=reader)),
+        resume=lambda case: _session(
+            Agent.resume(model, parts, case, home=home, reader=reader, turn=galleries.turn)
+        ),
     )
     handlers = EventHandlers(sessions, galleries, CaseShelf(settings, sessions))
     page = build_page(handlers, folders=galleries.allowed_folders())

@@ -222,7 +222,7 @@ def check_galleries(settings: Settings) -> Iterator[Check]:
 
 
 def _check_gallery(settings: Settings, name: str) -> Check:
-    from assistant.cli.galleries import needs_upgrade
+    from assistant.server.work.galleries import needs_upgrade
     from tools.gallery.record_store import Gallery
 
     title = f"gallery {name}"

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assistant.settings import Settings
-    from tools.gallery.record_store import Gallery
     from tools.gallery.upgrade.job import UpgradeSummary
 
 _FILES_SHOWN = 10
@@ -39,10 +38,11 @@ GalleryArgument = Annotated[str, typer.Argument(metavar="NAME", help="Which gall
 @app.command("list")
 def list_galleries(context: typer.Context, json: JsonOption = False) -> None:
     """List galleries with what they hold."""
+    from assistant.server.work.galleries import describe_gallery
     from tools.gallery.record_store import Gallery
 
     settings = load_settings(context)
-    described = [_describe(settings, name) for name in Gallery.names(settings.home)]
+    described = [describe_gallery(settings, name) for name in Gallery.names(settings.home)]
     if json:
         print_json({"home": escape_terminal(settings.home), "galleries": described})
     elif not described:
@@ -56,52 +56,9 @@ def list_galleries(context: typer.Context, json: JsonOption = False) -> None:
 
 
 def _row(item: dict[str, Any]) -> list[object]:
-    *cells, problem = list(item.values())[: -len(_UNKNOWN)]
+    *cells, problem = list(item.values())[:-2]  # without `faces_waiting` and `needs_upgrade`
     upgrade = f"needs `unmask galleries upgrade {item['name']}`"
     return [*cells, "; ".join([upgrade] * bool(item["needs_upgrade"]) + [problem] * bool(problem))]
-
-
-def _describe(settings: "Settings", name: str) -> dict[str, Any]:
-    from tools.gallery.record_store import Gallery
-
-    try:
-        with Gallery.open_existing(settings.home, name) as gallery:
-            held = gallery.counts()
-            return {
-                "name": name,
-                "images": held.images,
-                "videos": held.videos,
-                "faces": held.faces,
-                "files": held.files,
-                "skipped": held.skipped,
-                "missing": held.missing,
-                "created": gallery.created,
-                "basis": gallery.retention.basis,
-                "keep_until": gallery.retention.keep_until,
-                "problem": "; ".join(gallery.notices),
-                "faces_waiting": held.waiting,
-                "needs_upgrade": needs_upgrade(settings, gallery),
-            }
-    except SetupError as error:
-        held_none = (
-            "images", "videos", "faces", "files", "skipped", "missing", "created", "basis",
-            "keep_until",
-        )  # fmt: skip
-        nothing = dict.fromkeys(held_none)
-        return {"name": name, **nothing, "problem": str(error), **_UNKNOWN}
-
-
-_UNKNOWN = {"faces_waiting": None, "needs_upgrade": None}
-
-
-def needs_upgrade(settings: "Settings", gallery: "Gallery") -> bool:
-    """Whether a gallery's faces must be embedded again; False if the profile is not installed."""
-    from assistant.profile import LoadedModels
-
-    try:
-        return gallery.needs_upgrade(LoadedModels(settings).fingerprint)
-    except SetupError:
-        return False
 
 
 @app.command()
@@ -142,9 +99,10 @@ def upgrade(
 
 def _outdated(settings: "Settings") -> list[str]:
     """The galleries that need an upgrade, or have faces set aside by the last one."""
+    from assistant.server.work.galleries import describe_gallery
     from tools.gallery.record_store import Gallery
 
-    described = [_describe(settings, name) for name in Gallery.names(settings.home)]
+    described = [describe_gallery(settings, name) for name in Gallery.names(settings.home)]
     return [it["name"] for it in described if it["needs_upgrade"] or it["faces_waiting"]]
 
 

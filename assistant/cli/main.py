@@ -27,10 +27,10 @@ from assistant.cli import (
     fit,
     forget,
     galleries,
-    models,
-    setup,
+    serve,
 )
 from assistant.cli.casework import cases, review
+from assistant.cli.models import download, setup
 from assistant.cli.options import (
     GalleryOption,
     GlobalOptions,
@@ -96,7 +96,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a bug shows its traceback, without the values of locals
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(models.app, name="models")
+app.add_typer(download.app, name="models")
 app.add_typer(galleries.app, name="galleries")
 
 
@@ -391,6 +391,7 @@ detectors.register(app)
 explain.register(app)
 fit.register(app)
 review.register(app)
+serve.register(app)
 forget.register(app)
 setup.register(app)
 

@@ -11,8 +11,14 @@ THUMBNAIL_PX = 220
 
 def data_uri(pixels: np.ndarray, *, quality: int = 85) -> str:
     """(h, w, 3) uint8 RGB as a JPEG data URI, without metadata."""
+    data = base64.b64encode(jpeg_bytes(pixels, quality=quality))
+    return "data:image/jpeg;base64," + data.decode("ascii")
+
+
+def jpeg_bytes(pixels: np.ndarray, *, quality: int = 85) -> bytes:
+    """(h, w, 3) uint8 RGB as a JPEG file without metadata."""
     _, data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+    return data.tobytes()
 
 
 def thumbnail(pixels: np.ndarray, *, longest_px: int = THUMBNAIL_PX) -> np.ndarray:

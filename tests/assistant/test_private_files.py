@@ -13,11 +13,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from assistant.case.record import Case
-from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.serving import build_app
 from assistant.cli.main import app
 from assistant.investigation import Unmask
 from assistant.profile import LoadedModels
+from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings
 from tests.support.chat_servers import completion, run_chat_server, send
 from tools.media.private_files import (

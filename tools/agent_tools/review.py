@@ -116,11 +116,12 @@ class Review:
     """Filter, decisions, notes and their history over the findings of the latest search.
 
     `on_decision`, if set, records a decision or a note before it takes effect; if it raises,
-    nothing changes.
+    nothing changes. `login` gives the name that entries are signed with; empty: the user of this
+    process.
     """
 
-    def __init__(self, findings: _Findings) -> None:
-        self._findings = findings
+    def __init__(self, findings: _Findings, login: Callable[[], str] = str) -> None:
+        self._findings, self._login = findings, login
         self.on_decision: OnDecision | None = None
         self._filter = HitFilter()
         self._filtered: Findings | None = None
@@ -200,7 +201,7 @@ class Review:
                 f"there is no decision {quote_untrusted(decision)}; decisions are "
                 f"{', '.join(DECISIONS)}"
             )
-        made = Decision(hit.image_id, word, _now(), _user(), hit.handle)
+        made = Decision(hit.image_id, word, _now(), self._user(), hit.handle)
         if word == self.decision_word(hit):
             return self.decision(hit) or made
         self._make(made, self.decision(hit))
@@ -224,7 +225,7 @@ class Review:
         if len(plain) > MAX_NOTE_LENGTH:
             raise ToolError(f"a note has at most {MAX_NOTE_LENGTH:,} characters")
         before = self.note(hit)
-        made = HitNote(hit.image_id, plain, _now(), _user(), hit.handle)
+        made = HitNote(hit.image_id, plain, _now(), self._user(), hit.handle)
         if plain == (before.text if before else ""):
             return before or made
         self._make(made, before)
@@ -263,7 +264,9 @@ class Review:
             back = replace(made, decision=word)
         else:
             back = replace(made, text=before.text if isinstance(before, HitNote) else "")
-        back = replace(back, at=_now(), user=_user(), hit=self._handle(made.image_id), undoes=True)
+        back = replace(
+            back, at=_now(), user=self._user(), hit=self._handle(made.image_id), undoes=True
+        )
         self._write(back)
         self._history.pop()
         self._set(made, before)
@@ -273,6 +276,9 @@ class Review:
         self._write(made)
         self._history.append(_EntryChange(made, before))
         self._set(made, made)
+
+    def _user(self) -> str:
+        return self._login() or _user()
 
     def _write(self, made: ReviewEntry) -> None:
         if self.on_decision is not None:

@@ -77,7 +77,7 @@ class Workspace:
     `home` is the data folder, `gallery` names the collection to search, `measurements` are the
     reranking measurements of every hit; `on_progress`, if set, gets the number done and the total.
     `exporter`, if set, writes a report in a format ("html", "json", "csv") and returns its file.
-    `user` is the chat's login for the access log; empty: the user of this process.
+    `user` is the login for decisions and the access log; empty: the user of this process.
     """
 
     def __init__(
@@ -95,7 +95,9 @@ class Workspace:
         self._leading = Reranker(measurements, on_progress=self._tell_progress)
         self.on_progress: Callable[[int, int], None] | None = None
         self.exporter: Callable[[str], Path] | None = None
-        self.review = Review(lambda: None if self._search is None else self._search.findings)
+        self.review = Review(
+            lambda: None if self._search is None else self._search.findings, lambda: self.user
+        )
         self._asked: tuple[str, ...] = ()
         self.user = ""
         self._search: SearchOutcome | None = None

@@ -1,9 +1,9 @@
 """Files outside galleries and cases that may show a subject: uploads, reports, runs, the demo.
 
 Uploads and pictures with numbered faces are copies for the screen, encoded anew: they cannot be
-told apart by content and are emptied whole. An evaluation run, the demo, an unfinished fit and the
-memory of a watch mix pictures, pages, features and reports: each goes whole if any file in it holds
-or names the subject, and a watch then reports again what is still there. Only
+told apart by content and are emptied whole. An evaluation run, the demo, an unfinished fit, a kept
+check and the memory of a watch mix pictures, pages, features and reports: each goes whole if any
+file in it holds or names the subject, and a watch then reports again what is still there. Only
 Unmask's own folders are looked at; the user's files stay, also where they lie in the data folder.
 
 Does not show: pages that were written elsewhere with `unmask find --page`.
@@ -23,6 +23,7 @@ from tools.media.file_names import printable
 _CACHES = ("uploads", "faces")
 _DEMO_GALLERY = "unmask-demo"
 _FIT_WORK = "detectors/*/.fit"
+_KEPT_CHECKS = "history/*/*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
     names = [*_needles(request), *_tails(request)]
     units = [
         settings.demo_dir, *settings.evals_dir.glob("*"), *settings.watch_dir.glob("*"),
-        *settings.models_dir.glob(_FIT_WORK),
+        *settings.models_dir.glob(_FIT_WORK), *home.glob(_KEPT_CHECKS),
     ]  # fmt: skip
     held = sorted(it for it in units if it.is_dir() and any(_about(it, request, names)))
     beside = (

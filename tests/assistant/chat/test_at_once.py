@@ -16,11 +16,11 @@ from assistant.agent.agent import Agent
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.case.record import Case
 from assistant.chat.button_actions import plan_hit_action
-from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.session_state import BUSY_MESSAGE, ChatSession, TurnStatus
 from assistant.chat.sessions import SessionStore, new_token
 from assistant.conversation.steps import ToolCall
+from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings
 from tests.support.cases import GALLERY, astronaut_pixels
 from tests.support.scripted_model import ScriptedModel

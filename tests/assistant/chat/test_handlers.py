@@ -15,8 +15,6 @@ from PIL import Image
 from assistant import Unmask
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
-from assistant.chat import galleries as galleries_module
-from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.jobs import job_progress_html
 from assistant.chat.page import build_page
@@ -24,6 +22,8 @@ from assistant.chat.serving import launch_options
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
 from assistant.report.case_export import attach_exporter
+from assistant.server.work import index_jobs as galleries_module
+from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings
 from tests.support.cases import GALLERY
 from tests.support.chat_server import reply

@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 from assistant import Settings, SetupError, Unmask
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
-from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
 from assistant.cli import doctor
 from assistant.cli.main import app
 from assistant.profile import LoadedModels
+from assistant.server.work.index_jobs import GalleryIndexer
 from tests.support.cases import GALLERY
 from tests.support.made.embedder import write_embedder
 from tests.support.scripted_model import ScriptedModel

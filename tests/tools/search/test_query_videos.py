@@ -13,12 +13,12 @@ from PIL import Image
 from assistant import Unmask
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
-from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.page import build_page
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
 from assistant.report.numbered_faces import with_numbered_faces
+from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings
 from tests.support.cases import GALLERY, astronaut_pixels, group_pixels, other_pixels, workspace_of
 from tests.support.chat_server import reply

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli.models import megabytes
+from assistant.cli.models.download import megabytes
 from assistant.cli.options import JsonOption, load_settings
 from assistant.console.output import (
     escape_terminal,

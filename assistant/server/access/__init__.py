@@ -1,0 +1,1 @@
+"""Who may use the server: tokens, logins, limits, and the gate in front of everything."""

@@ -1,0 +1,1 @@
+"""The REST API: routes, their shapes, and errors as problem+json."""

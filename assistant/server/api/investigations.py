@@ -1,0 +1,270 @@
+"""Investigations: a search for a person in a gallery, its hits, evidence, maps and decisions.
+
+Each is a case, recorded and signed as one of the chat is. It belongs to the token's name.
+"""
+
+import dataclasses
+import mimetypes
+import threading
+from typing import Annotated, Any, Literal
+
+import anyio.to_thread
+from fastapi import APIRouter, Body, File, Form, Path, Query, Request, UploadFile
+from starlette.responses import FileResponse, Response
+
+from assistant.report.case_export import decision_json, findings_json
+from assistant.report.data_uris import jpeg_bytes, thumbnail
+from assistant.report.maps import map_views
+from assistant.server.api.errors import documented
+from assistant.server.api.idempotency import Key, claimed
+from assistant.server.api.paging import Cursor, Limit, page
+from assistant.server.api.services import Parts, Searcher
+from assistant.server.api.shapes import (
+    DecisionShape,
+    EvidenceShape,
+    HitShape,
+    InvestigationShape,
+    MapShape,
+    Page,
+)
+from assistant.server.api.uploads import kept, without_folder
+from assistant.server.problems import Problem
+from assistant.server.work.investigations import Investigation
+from assistant.server.work.lane import check
+from tools.agent_tools.casework_tools import ExportedReport
+from tools.agent_tools.hit_filter import HitFilter
+from tools.errors import ToolError
+from tools.search.reranking.reranker import MAX_RERANKED_HITS, iter_readable_photos
+from tools.search.results import Findings, Hit
+
+router = APIRouter(prefix="/investigations", tags=["investigations"])
+
+TURN = "Find fakes of this person."
+_PICTURE_PX = 1600
+
+Id = Annotated[str, Path(pattern=r"^[\w-]{1,64}$", description="An investigation's id.")]
+Handle = Annotated[str, Path(pattern=r"^H[1-9][0-9]{0,3}$", description="A hit, as H3.")]
+
+
+@router.post("", status_code=201, response_model=InvestigationShape, responses=documented(409, 503))
+async def begin(
+    request: Request,
+    who: Searcher,
+    parts: Parts,
+    photos: Annotated[list[UploadFile], File(description="Authentic photos of one person.")],
+    gallery: Annotated[str, Form(pattern=r"^\w[\w.-]{0,63}$")] = "default",
+    top: Annotated[int, Form(ge=1, le=MAX_RERANKED_HITS, description="At most so many hits.")] = 20,
+    face: Annotated[
+        int | None, Form(ge=1, le=1000, description="Which face, where a photo shows several.")
+    ] = None,
+    key: Key = None,
+) -> Any:
+    """Search a gallery for forgeries that impersonate the person in the photos.
+
+    Answers when the search is done; closing the connection stops it.
+    """
+    if gallery not in parts.indexer.names():
+        raise Problem(409, f"there is no gallery {gallery!r}: fill one with an index job first")
+    async with kept(photos, parts.uploads) as files:
+        fields = ("investigate", gallery, top, face)
+        with claimed(parts.ledger, who, key, fields, files.paths) as claim:
+            if claim.earlier is not None:
+                return _shown(await parts.investigation(request, who, claim.earlier))
+
+            def work(stop: threading.Event) -> Investigation:
+                check(stop)
+                found = parts.investigations.begin(who.name, gallery)
+                claim.made = found.case.id
+                try:
+                    handles = found.add_photos(TURN, files.paths)
+                    asked = {"photos": handles, "top": top} | ({"face": face} if face else {})
+                    found.call("find_person", asked, stop=stop)
+                except BaseException:
+                    claim.made = None  # the key may be used again
+                    raise
+                return found
+
+            return _shown(await parts.in_turn(request, work))
+
+
+@router.get("", response_model=Page[str], responses=documented())
+async def list_investigations(
+    who: Searcher, parts: Parts, limit: Limit = 20, cursor: Cursor = None
+) -> Any:
+    """The ids of your investigations, newest first."""
+    known = await anyio.to_thread.run_sync(lambda: parts.investigations.of(who.name))
+    return page([it.id for it in known], limit, cursor)
+
+
+@router.get("/{id}", response_model=InvestigationShape, responses=documented(404, 503))
+async def show(id: Id, request: Request, who: Searcher, parts: Parts) -> Any:
+    """An investigation with its latest findings."""
+    return _shown(await parts.investigation(request, who, id))
+
+
+@router.get("/{id}/hits", response_model=Page[HitShape], responses=documented(404, 503))
+async def list_hits(
+    id: Id,
+    request: Request,
+    who: Searcher,
+    parts: Parts,
+    verdict: Annotated[str | None, Query(max_length=40, description="Only this verdict.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Any:
+    """The hits in order of their impersonation probability."""
+    found = await parts.investigation(request, who, id)
+    rows = _findings_json(found)["hits"]
+    if verdict is not None:
+        wanted = HitFilter.parse(verdict, None, None, None, None).verdict
+        rows = [row for row in rows if row["verdict"] == wanted]
+    return page(rows, limit, cursor)
+
+
+@router.get("/{id}/hits/{hit}", response_model=HitShape, responses=documented(404, 503))
+async def show_hit(id: Id, hit: Handle, request: Request, who: Searcher, parts: Parts) -> Any:
+    """One hit."""
+    found = await parts.investigation(request, who, id)
+    place = _hit(found, hit).rank
+    return next(row for row in _findings_json(found)["hits"] if row["rank"] == place)
+
+
+@router.get(
+    "/{id}/hits/{hit}/evidence", response_model=list[EvidenceShape], responses=documented(404, 503)
+)
+async def show_evidence(id: Id, hit: Handle, request: Request, who: Searcher, parts: Parts) -> Any:
+    """The measurements of a hit, each with its method and what it does not show."""
+    found = await parts.investigation(request, who, id)
+    return [item.to_json() for item in _hit(found, hit).evidence]
+
+
+@router.get(
+    "/{id}/hits/{hit}/picture",
+    response_class=Response,
+    responses=documented(404, 503)
+    | {200: {"description": "The picture of the hit.", "content": {"image/jpeg": {}}}},
+)
+async def show_picture(
+    id: Id,
+    hit: Handle,
+    request: Request,
+    who: Searcher,
+    parts: Parts,
+    longest_px: Annotated[int, Query(ge=32, le=_PICTURE_PX)] = 800,
+) -> Response:
+    """The picture of a hit, encoded anew and without metadata; for a video, its strongest frame."""
+    found = await parts.investigation(request, who, id)
+    _hit(found, hit)
+    data = await parts.in_turn(
+        request,
+        lambda _: jpeg_bytes(thumbnail(found.workspace.pixels(hit), longest_px=longest_px)),
+    )
+    return Response(data, media_type="image/jpeg")
+
+
+@router.get("/{id}/hits/{hit}/maps", response_model=list[MapShape], responses=documented(404, 503))
+async def show_maps(id: Id, hit: Handle, request: Request, who: Searcher, parts: Parts) -> Any:
+    """Every map that can be made of a hit: signs of forgery, distance, the whole picture.
+
+    A map shows something on any photograph: read its limits.
+    """
+    found = await parts.investigation(request, who, id)
+    _hit(found, hit)
+    models = found.workspace.instruments
+
+    def work(stop: threading.Event) -> list[dict[str, Any]]:
+        look = found.workspace.take_snapshot(hit)
+        photos = [] if look.query is None else list(iter_readable_photos(look.query))
+        check(stop)
+        views = map_views(look.pixels, look.face.face, photos, instruments=models)
+        return [dataclasses.asdict(view) for view in views]
+
+    return await parts.in_turn(request, work)
+
+
+@router.put(
+    "/{id}/hits/{hit}/decision", response_model=DecisionShape, responses=documented(404, 409, 503)
+)
+async def decide(
+    id: Id,
+    hit: Handle,
+    request: Request,
+    who: Searcher,
+    parts: Parts,
+    decision: Annotated[Literal["confirmed", "rejected", "hidden", "none"], Body(embed=True)],
+) -> Any:
+    """Note your decision about a hit; it is signed into the case and changes no verdict."""
+    found = await parts.investigation(request, who, id)
+    _hit(found, hit)
+    _, made = await parts.in_turn(
+        request, lambda stop: found.call("mark_hit", {"hit": hit, "decision": decision}, stop=stop)
+    )
+    return {"hit": hit} | (decision_json(made) or {})
+
+
+@router.get("/{id}/decisions", response_model=list[DecisionShape], responses=documented(404, 503))
+async def list_decisions(id: Id, request: Request, who: Searcher, parts: Parts) -> Any:
+    """The decisions in force about the hits."""
+    found = await parts.investigation(request, who, id)
+    made = found.workspace.review.decisions_for(_findings(found))
+    return [{"hit": hit} | (decision_json(each) or {}) for hit, each in made.items()]
+
+
+@router.post(
+    "/{id}/reports",
+    response_class=FileResponse,
+    responses=documented(404, 409, 503)
+    | {200: {"description": "The report.", "content": {"application/octet-stream": {}}}},
+)
+async def export(
+    id: Id,
+    request: Request,
+    who: Searcher,
+    parts: Parts,
+    format: Annotated[str, Body(embed=True, max_length=20, examples=["html", "json", "csv"])],
+) -> FileResponse:
+    """Write the report of an investigation in a format, and send it."""
+    found = await parts.investigation(request, who, id)
+    _, made = await parts.in_turn(
+        request, lambda stop: found.call("export_report", {"format": format}, stop=stop)
+    )
+    assert isinstance(made, ExportedReport)  # noqa: S101 - for the type checker
+    kind = mimetypes.guess_type(made.path.name)[0] or "application/octet-stream"
+    return FileResponse(
+        made.path, media_type=kind, filename=f"{found.case.id}{made.path.suffix}",
+        content_disposition_type="attachment",
+    )  # fmt: skip
+
+
+def _shown(found: Investigation) -> dict[str, Any]:
+    photos = {handle: copy.name for handle, copy in found.case.photos().items()}
+    searched = found.workspace.last_search is not None
+    return {
+        "id": found.case.id,
+        "gallery": found.workspace.gallery,
+        "photos": photos,
+        "notes": list(found.notes),
+        "findings": _findings_json(found) if searched else None,
+    }
+
+
+def _findings_json(found: Investigation) -> dict[str, Any]:
+    """The findings as reports hold them; query photos are named by their sha256."""
+    findings = _findings(found)
+    told = findings_json(findings, found.workspace.review.decisions_for(findings))
+    return dict(without_folder(told, found.case.photos_folder))
+
+
+def _findings(found: Investigation) -> Findings:
+    if found.workspace.last_search is None:
+        raise Problem(409, "nothing was searched for yet in this investigation")
+    return found.workspace.last_search[0]
+
+
+def _hit(found: Investigation, handle: str) -> Hit:
+    """A hit of the latest search. Raises Problem, which lists the hits."""
+    _findings(found)
+    try:
+        return found.workspace.hit(handle)
+    except ToolError as error:
+        raise Problem(404, str(error)) from error

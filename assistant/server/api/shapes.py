@@ -1,0 +1,235 @@
+"""The shapes of answers: those of `--json` and of the JSON report, with their documented fields.
+
+Findings, hits, checks and comparisons hold further fields (`tools.search.results` describes them);
+they are passed on unchanged. Null means not measured, never zero.
+"""
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+Item = TypeVar("Item")
+Probability = float | None
+
+
+class Shape(BaseModel):
+    """A frozen answer that may hold further fields."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Page(BaseModel, Generic[Item]):
+    """One page of a list; `next` is the cursor of the following one, null on the last."""
+
+    items: list[Item]
+    next: str | None
+
+
+class ProblemDocument(Shape):
+    """An error (RFC 9457); `detail` says in a sentence what to do next."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class GalleryShape(Shape):
+    """A gallery; null if it cannot be read, and `problem` says why."""
+
+    name: str
+    images: int | None
+    videos: int | None
+    faces: int | None
+    files: int | None
+    skipped: int | None
+    missing: int | None
+    created: str | None
+    basis: str | None
+    keep_until: str | None
+    problem: str
+
+
+class JobShape(Shape):
+    """An index job; `progress` is null before the first file, `summary` until the end."""
+
+    id: str
+    gallery: str
+    state: Literal["waiting", "running", "done", "stopped", "failed", "interrupted"]
+    progress: dict[str, Any] | None
+    summary: dict[str, Any] | None
+    problem: str
+
+
+class EvidenceShape(Shape):
+    """One measured fact, with its limits."""
+
+    id: str
+    name: str
+    value: float | None
+    unit: str
+
+
+class HitShape(Shape):
+    """A hit of a search; `decision` is the reviewer's, null if there is none."""
+
+    rank: int
+    path: str
+    image_id: str
+    face_id: str
+    verdict: str
+    reason: str
+    identity_probability: Probability
+    fake_probability: Probability
+    impersonation_probability: Probability
+    evidence: list[EvidenceShape]
+    explanation: str
+    decision: dict[str, Any] | None
+
+
+class FindingsShape(Shape):
+    """The answer to a search: hits in order of their impersonation probability."""
+
+    gallery: str
+    profile: str
+    compared: int
+    faces: int
+    counts: dict[str, int]
+    warnings: list[str]
+    hits: list[HitShape]
+
+
+class InvestigationShape(Shape):
+    """An investigation, which is a case; `findings` is null before a search.
+
+    `photos` are the handles of the query photos, with the sha256 of their bytes.
+    """
+
+    id: str
+    gallery: str
+    photos: dict[str, str]
+    notes: list[str]
+    findings: FindingsShape | None
+
+
+class DecisionShape(Shape):
+    """A reviewer's decision about a hit's picture."""
+
+    hit: str
+    decision: str
+    at: str
+    user: str
+
+
+class MapShape(Shape):
+    """A map over a face; `image` is a picture as a data URI, `limits` what it does not show."""
+
+    title: str
+    image: str
+    text: str
+    limits: str
+    over: str
+
+
+class CaseShape(Shape):
+    """A case record; `damaged` gives the reason why it cannot be read, empty if it can."""
+
+    id: str
+    began: str
+    steps: int
+    asked: str
+    damaged: str
+
+
+class VerifiedCase(CaseShape):
+    """A case record that was checked for later changes."""
+
+    ok: bool
+    problems: list[str]
+    signature: str
+
+
+class CheckedFaceShape(Shape):
+    """A checked face; `forged` and `person` say in words what the probabilities say."""
+
+    path: str
+    face: int | None
+    faces: int | None
+    box: list[float]
+    verdict: str
+    reason: str
+    forged: str
+    person: str
+    fake_probability: Probability
+    identity_probability: Probability
+    where: str
+    evidence: list[EvidenceShape]
+    explanation: str
+
+
+class CheckShape(Shape):
+    """Checked photos, the faces most likely forged first."""
+
+    references: list[str]
+    profile: str
+    files: int
+    forged: int
+    counts: dict[str, int]
+    warnings: list[str]
+    problems: list[dict[str, Any]]
+    faces: list[CheckedFaceShape]
+
+
+class ComparisonShape(Shape):
+    """Two photos compared."""
+
+    first: str
+    second: str
+    person: str
+    same_person_probability: Probability
+    same_photograph: bool
+    reason: str
+    sentences: list[str]
+    problems: list[str]
+    evidence: list[EvidenceShape]
+
+
+class ModelShape(Shape):
+    """A detector in use: what it looks at, and the sha256 of what makes its score."""
+
+    name: str
+    looks_at: str
+    checkpoint: str | None
+
+
+class ModelsShape(Shape):
+    """The models in use. No detector's score is a verdict."""
+
+    profile: str
+    models: list[ModelShape]
+    notices: list[str]
+
+
+class ValidationShape(Shape):
+    """Whether a picture can be checked; `problem` says what to do if it cannot."""
+
+    valid: bool
+    faces: list[dict[str, Any]]
+    problem: str
+
+
+class DetectionShape(Shape):
+    """A check of one picture, which may be kept in the history by its `id`."""
+
+    id: str
+    result: CheckShape
+    maps: list[MapShape]
+
+
+class HistoryShape(Shape):
+    """A kept check."""
+
+    id: str
+    at: str
+    name: str
+    result: CheckShape
