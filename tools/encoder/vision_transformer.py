@@ -50,7 +50,6 @@ class VisionTransformer:
     input_norm: _Affine
     blocks: tuple[_Block, ...]
     heads: int
-    patch_size: int
     epsilon: float
 
     @classmethod
@@ -74,7 +73,7 @@ class VisionTransformer:
             return _Affine(torch.cat(weights), torch.cat(biases))
 
         return cls(
-            patches=tensor("embeddings.patch_embedding.weight").flatten(1),
+            patches=tensor("embeddings.patch_embedding.weight"),
             class_token=tensor("embeddings.class_embedding"),
             positions=tensor("embeddings.position_embedding.weight"),
             input_norm=layer("pre_layrnorm"),
@@ -90,7 +89,6 @@ class VisionTransformer:
                 for at in (f"encoder.layers.{row}" for row in range(config["num_hidden_layers"]))
             ),
             heads=int(config["num_attention_heads"]),
-            patch_size=int(config["patch_size"]),
             epsilon=float(config.get("layer_norm_eps", 1e-5)),
         )
 
@@ -100,9 +98,8 @@ class VisionTransformer:
         The class token is the first.
         """
         count = len(images)
-        # Patches do not overlap, so that their convolution is a matrix product.
-        cut = functional.unfold(images.float(), self.patch_size, stride=self.patch_size)
-        patches = functional.linear(cut.transpose(1, 2).to(self.patches.dtype), self.patches)
+        cells = functional.conv2d(images, self.patches, stride=self.patches.shape[-1])
+        patches = cells.flatten(2).transpose(1, 2)
         token = self.class_token.expand(count, 1, -1)
         states = self._norm(torch.cat([token, patches], dim=1) + self.positions, self.input_norm)
         for block in self.blocks:

@@ -74,9 +74,9 @@ def run(options: EvalOptions) -> dict[str, object]:
         search()  # loads the networks
         _, ranked = search(rerank=False)
         _, again = search()
-        _forget(own)
+        _forget(unmask)
         findings, closer = search()
-        _forget(own)
+        _forget(unmask)
         with _one_by_one():
             slowly, loop = search()
     return {
@@ -97,8 +97,14 @@ def run(options: EvalOptions) -> dict[str, object]:
     }
 
 
-def _forget(settings: Settings) -> None:
-    forget_looks(gallery_folder(settings.home, DEMO_GALLERY))
+def _forget(unmask: Unmask) -> None:
+    """Forget what was measured, in the gallery and in memory; the networks stay loaded."""
+    forget_looks(gallery_folder(unmask.settings.home, DEMO_GALLERY))
+    models = unmask.models
+    for holder in (models.tower, *models.pixel_detectors):
+        known = getattr(holder, "_known", None)
+        if known is not None:
+            known.clear()
 
 
 @contextlib.contextmanager
