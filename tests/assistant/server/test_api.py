@@ -269,6 +269,7 @@ def test_a_restart_says_that_a_job_was_interrupted(case: Unmask, tmp_path: Path)
     """It is still listed, and starting it again continues it."""
     folder = tmp_path / "home" / "dropped" / "old"
     folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("no picture, and quickly read")
     died = Ledger(tmp_path / "home")
     id = "a" * 24
     died.own("job", id, "ada")
