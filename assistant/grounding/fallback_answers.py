@@ -107,7 +107,7 @@ def _about(result: ToolResult, image: str) -> str:
                 else (f"[{image}.P2]. [{image}.regions].")
             )
         case "describe_image":
-            return f"[{image}.file]."
+            return f"[{image}.file]. [{image}.impression]."
         case "gallery_summary":
             return "[G1], and [G2]. [G3], and [G4]."
     return ""
