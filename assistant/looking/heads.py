@@ -1,4 +1,4 @@
-"""The small networks over the tower's tokens: one for the whole picture, one for an aligned face."""
+"""Small networks over the tower's tokens: one for the whole picture, one for an aligned face."""
 
 import torch
 from torch import nn
@@ -23,25 +23,31 @@ _PART_CELLS = {
 class PictureHead(nn.Module):
     """Logits of all classes of all groups from the tokens of a whole and a detail view."""
 
-    def __init__(self, *, wide: int = 32, narrow: int = 16, dropout: float = 0.3) -> None:
+    def __init__(
+        self,
+        *,
+        of_classes: int = VIEWS * len(BLOCKS) * WIDTH,
+        of_cells: int = len(BLOCKS) * WIDTH,
+        wide: int = 32,
+        narrow: int = 16,
+        dropout: float = 0.3,
+    ) -> None:
         super().__init__()
-        depth = len(BLOCKS) * WIDTH
         self.drop_inputs = nn.Dropout(dropout)
         self.drop_hidden = nn.Dropout(dropout)
-        self.classes = nn.Linear(VIEWS * depth, wide)
-        self.cells = nn.ModuleList(nn.Linear(depth, narrow) for _ in range(VIEWS))
+        self.classes = nn.Linear(of_classes, wide)
+        self.cells = nn.ModuleList(nn.Linear(of_cells, narrow) for _ in range(VIEWS))
         hidden = wide + VIEWS * 2 * narrow + GRID * narrow
         self.last = nn.Linear(hidden, sum(map(len, PICTURE_GROUPS.values())))
 
     def forward(self, classes: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
-        """Class tokens (n, 2, b, d) and cells (n, 2, b, 49, d) to logits (n, classes)."""
-        parts = [functional.relu(self.classes(self.drop_inputs(classes.flatten(1))))]
+        """Class tokens (n, 2 × b × d) and cells (n, 2, 49, b × d) to logits (n, classes)."""
+        parts = [functional.relu(self.classes(self.drop_inputs(classes)))]
         for view, layer in enumerate(self.cells):
-            tokens = cells[:, view].transpose(1, 2).flatten(2)  # (n, 49, b × d)
-            seen = functional.relu(layer(self.drop_inputs(tokens)))
+            seen = functional.relu(layer(self.drop_inputs(cells[:, view])))
             parts += [seen.mean(dim=1), seen.amax(dim=1)]
             if view == 0:  # where in the picture: the strongest of each column
-                grid = seen.unflatten(1, (GRID, GRID))
+                grid = seen.reshape(len(seen), GRID, GRID, -1)
                 parts.append(grid.amax(dim=1).flatten(1))
         logits: torch.Tensor = self.last(self.drop_hidden(torch.cat(parts, dim=1)))
         return logits
@@ -50,18 +56,20 @@ class PictureHead(nn.Module):
 class FaceHead(nn.Module):
     """Logits of an aligned face: of each cell, of each part, and of any alteration at all."""
 
-    def __init__(self, *, hidden: int = 32, dropout: float = 0.2) -> None:
+    def __init__(
+        self, *, of_cells: int = FACE_BLOCKS * WIDTH, hidden: int = 32, dropout: float = 0.2
+    ) -> None:
         super().__init__()
         self.dropout = nn.Dropout2d(dropout)
-        self.first = nn.Conv2d(FACE_BLOCKS * WIDTH, hidden, 1)
+        self.first = nn.Conv2d(of_cells, hidden, 1)
         self.second = nn.Conv2d(3 * hidden, hidden, 1)
         self.cell = nn.Conv2d(hidden, 1, 1)
         self.part = nn.ModuleList(nn.Linear(2 * hidden, 1) for _ in FACE_PARTS)
         self.any = nn.Linear(2 * hidden, 1)
 
     def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cells (n, b, 196, d) to logits of cells (n, 14, 14), and of any and the parts (n, 4)."""
-        grid = cells.transpose(2, 3).flatten(1, 2).unflatten(2, (FACE_GRID, FACE_GRID))
+        """Cells (n, 196, b × d) to logits of cells (n, 14, 14), of any and the parts (n, 4)."""
+        grid = cells.transpose(1, 2).reshape(len(cells), -1, FACE_GRID, FACE_GRID)
         seen = functional.relu(self.first(self.dropout(grid)))
         around = functional.avg_pool2d(seen, 5, 1, 2, count_include_pad=False)
         whole = seen.mean(dim=(2, 3), keepdim=True).expand_as(seen)
@@ -87,5 +95,11 @@ def group_slices() -> dict[str, slice]:
 
 def pooled_cells(tokens: torch.Tensor) -> torch.Tensor:
     """Cells (n, b, 196, d) as means of two by two, (n, b, 49, d) float32."""
-    grid = tokens.float().unflatten(2, (GRID, 2, GRID, 2))
-    return grid.mean(dim=(3, 5)).flatten(2, 3)
+    n, blocks, _, width = tokens.shape
+    grid = tokens.float().reshape(n, blocks, GRID, 2, GRID, 2, width)
+    return grid.mean(dim=(3, 5)).reshape(n, blocks, GRID * GRID, width)
+
+
+def side_by_side(cells: torch.Tensor) -> torch.Tensor:
+    """Cells of several blocks (…, b, cells, d) as one row per cell, (…, cells, b × d) float32."""
+    return cells.float().transpose(-3, -2).flatten(-2)

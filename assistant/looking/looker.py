@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from assistant.looking.attributes import BLOCKS, FACE_BLOCKS
-from assistant.looking.heads import FaceHead, PictureHead, pooled_cells
+from assistant.looking.heads import FaceHead, PictureHead, pooled_cells, side_by_side
 from assistant.looking.reading import Named, name_attributes, name_place
 from assistant.looking.stored import FACE, PICTURE, load_figures, load_heads
 from assistant.looking.views import detail_view, face_view, whole_view
@@ -59,17 +59,21 @@ class Looker:
         views = [whole_view(pixels), detail_view(pixels)]
         tokens = torch.from_numpy(self._tower.block_tokens(views, BLOCKS)).float()
         with torch.inference_mode():
-            cells = pooled_cells(tokens[:, :, 1:])
-            logits = self._picture(tokens[None, :, :, 0], cells[None])
+            cells = side_by_side(pooled_cells(tokens[:, :, 1:]))
+            logits = self._picture(tokens[:, :, 0].reshape(1, -1), cells[None])
         return np.asarray(logits[0].numpy(), np.float64)
 
     def altered_place(self, pixels: np.ndarray, keypoints: np.ndarray) -> Named | None:
         """The place of a face that looks altered; None if none is sure enough."""
-        return name_place(self.face_logits(face_view(pixels, keypoints)), self._settings[FACE])
+        return self.place_of_view(face_view(pixels, keypoints))
+
+    def place_of_view(self, view: np.ndarray) -> Named | None:
+        """The same for an aligned face (224, 224, 3) uint8 RGB."""
+        return name_place(self.face_logits(view), self._settings[FACE])
 
     def face_logits(self, view: np.ndarray) -> np.ndarray:
         """Logits (4,) of an aligned face (224, 224, 3): altered at all, eyes, nose, mouth."""
         tokens = torch.from_numpy(self._tower.block_tokens([view], BLOCKS[:FACE_BLOCKS])).float()
         with torch.inference_mode():
-            logits = self._face(tokens[:, :, 1:])[1]
+            logits = self._face(side_by_side(tokens[:, :, 1:]))[1]
         return np.asarray(logits[0].numpy(), np.float64)

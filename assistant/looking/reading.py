@@ -25,8 +25,8 @@ class Named:
 def name_attributes(logits: np.ndarray, settings: Mapping[str, Any]) -> tuple[Named, ...]:
     """The attributes of one picture whose probability reaches their threshold.
 
-    `logits` (classes,) of all groups in their order; `settings` has temperatures and thresholds. "no"
-    is never named.
+    `logits` (classes,) of all groups in their order; `settings` has temperatures and thresholds.
+    "no" is never named.
     """
     found, start = [], 0
     for group, classes in PICTURE_GROUPS.items():

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 IMPRESSION_LABEL = "The model's impression, not a measurement"
-NO_IMPRESSION = (
-    "none, because the network that looks at pictures is missing; unmask setup brings it"
-)
+NO_IMPRESSION = "none: the network that looks at pictures is missing; `unmask setup` brings it"
 """Shown instead of an impression without `unmask setup`."""
 
 NOTHING_NAMED = "nothing that it is sure enough to name"

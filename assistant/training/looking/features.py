@@ -60,7 +60,7 @@ class FeatureRun:
             started = time.monotonic()
             arrays = makers[kind](split, at * chunk, chunk)
             part = path.with_suffix(".part.npz")
-            np.savez(part, **arrays)
+            np.savez(part, **arrays)  # type: ignore[arg-type]
             part.rename(path)
             print(f"{path.name} {time.monotonic() - started:.0f} s", flush=True)
 

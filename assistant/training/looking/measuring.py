@@ -1,4 +1,4 @@
-"""How often what is named is right: per attribute on pictures, per place on faces, against chance."""
+"""How often what is named is right: attributes of pictures, places of faces against chance."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -3,15 +3,14 @@
     python -m assistant.training.looking.features RUN --data DATA --copies CLONES --models MODELS
     python -m assistant.training.looking.train RUN --out assistant/chat_model/weights/looking
 
-The training split is learnt from; the calibration split chooses the number of epochs, temperatures
-and thresholds; the test split and the sources that were left out are only measured. Measured
-figures go beside the weights: the application quotes them.
+Temperatures, scales and thresholds are chosen on photographs that a head of the same kind has not
+learnt from: the training photographs, fold by fold. The test split and the sources that were left
+out are only measured. Measured figures go beside the weights: the application quotes them.
 """
 
 import argparse
 import json
 from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -21,94 +20,65 @@ from torch import nn
 from torch.nn import functional
 
 from assistant.looking.attributes import FACE_PARTS, PICTURE_GROUPS
-from assistant.looking.heads import FaceHead, PictureHead, group_slices
-from assistant.looking.stored import FACE, PICTURE, save_heads
+from assistant.looking.heads import VIEWS, FaceHead, PictureHead, group_slices, side_by_side
+from assistant.looking.stored import FACE, FIGURES, PICTURE, save_heads
 from assistant.training.looking.calibration import (
     face_thresholds,
     fit_scale,
     fit_temperature,
     thresholds,
 )
+from assistant.training.looking.directions import Directions
 from assistant.training.looking.measuring import measure_faces, measure_pictures
 from assistant.training.looking.photographs import CALIBRATION, LEFT_OUT, TEST, TRAIN
 
 Arrays = dict[str, np.ndarray]
-FEATURES = ("class", "cells")
+Loss = Callable[[torch.Tensor], torch.Tensor]
+
+PICTURE_DIRECTIONS, CELL_DIRECTIONS, FACE_DIRECTIONS = 192, 96, 256
+PICTURE_FOLDS, FACE_FOLDS = 5, 3
+BATCH = 32
 
 
-def read_split(run: Path, kind: str, split: str) -> Arrays:
-    """All chunks of a split, joined; ValueError if there are none."""
-    chunks = [np.load(path) for path in sorted(run.glob(f"{kind}-{split}-???.npz"))]
-    if not chunks:
-        raise ValueError(f"{run} holds no {kind} of the split {split!r}: run `features` first")
+def read_splits(run: Path, kind: str, *splits: str) -> Arrays:
+    """All chunks of some splits, joined; ValueError if there are none."""
+    paths = [path for split in splits for path in sorted(run.glob(f"{kind}-{split}-???.npz"))]
+    if not paths:
+        raise ValueError(f"{run} holds no {kind} of {splits}: run `features` first")
+    chunks = [np.load(path) for path in paths]
     return {name: np.concatenate([it[name] for it in chunks]) for name in chunks[0]}
 
 
-class Standard:
-    """Mean and spread of tokens over the training split, folded into the weights at the end."""
-
-    def __init__(self, train: Arrays) -> None:
-        self.statistics = {}
-        for name in FEATURES:
-            tokens = train[name]
-            if name == "cells":  # one statistic for all cells
-                tokens = np.moveaxis(tokens[:, ..., ::7, :], -2, 1)
-                tokens = tokens.reshape(-1, *tokens.shape[2:])
-            values = torch.from_numpy(tokens).float()
-            mean, spread = values.mean(dim=0), values.std(dim=0) + 1e-3
-            self.statistics[name] = (mean, spread) if name == "class" else (
-                mean.unsqueeze(-2), spread.unsqueeze(-2))  # fmt: skip
-
-    def __call__(self, arrays: Arrays, name: str, rows: np.ndarray) -> torch.Tensor:
-        mean, spread = self.statistics[name]
-        return (torch.from_numpy(arrays[name][rows]).float() - mean) / spread
+def picture_tokens(arrays: Arrays) -> tuple[torch.Tensor, torch.Tensor]:
+    """Class tokens (n, 2 × b × d) and cells (n, 2, 49, b × d), as the head reads them."""
+    return (
+        torch.from_numpy(arrays["class"]).float().flatten(1),
+        side_by_side(torch.from_numpy(arrays["cells"])),
+    )
 
 
-def _fold(layer: nn.Linear | nn.Conv2d, mean: torch.Tensor, spread: torch.Tensor) -> None:
-    """Let a layer take raw tokens: w((x − m) / s) + b = (w / s) x + (b − w m / s)."""
-    with torch.no_grad():
-        weight = layer.weight.flatten(1) / spread.flatten()
-        assert layer.bias is not None
-        layer.bias -= weight @ mean.flatten()
-        layer.weight.copy_(weight.view_as(layer.weight))
-
-
-def _fit(
-    model: nn.Module,
-    count: int,
-    loss: Callable[[np.ndarray], torch.Tensor],
-    check: Callable[[], float],
-    *,
-    epochs: int,
-    rate: float,
-    decay: float,
-) -> int:
-    """AdamW with a cosine rate; keeps the epoch with the lowest check. Returns its number."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
-    batch = 48
-    steps = max(1, epochs * -(-count // batch))
+def fit(model: nn.Module, rows: torch.Tensor, loss: Loss, *, epochs: int, decay: float) -> None:
+    """AdamW with a cosine rate over these rows."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=decay)
+    steps = epochs * -(-len(rows) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    rng = np.random.default_rng(0)
-    best, kept, chosen = float("inf"), deepcopy(model.state_dict()), 0
-    for epoch in range(epochs):
-        model.train()
-        order = rng.permutation(count)
-        total = 0.0
-        for start in range(0, count, batch):
-            value = loss(np.sort(order[start : start + batch]))
+    drawing = torch.Generator().manual_seed(0)
+    model.train()
+    for _ in range(epochs):
+        for part in rows[torch.randperm(len(rows), generator=drawing)].split(BATCH):
+            value = loss(part)
             optimiser.zero_grad()
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
-            total += float(value.detach())
-        model.eval()
-        now = check()
-        if now < best:
-            best, kept, chosen = now, deepcopy(model.state_dict()), epoch + 1
-        print(f"epoch {epoch + 1}: loss {total * batch / count:.3f}, calibration {now:.3f}",
-              flush=True)  # fmt: skip
-    model.load_state_dict(kept)
-    return chosen
+    model.eval()
+
+
+def folds(groups: np.ndarray, count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Rows to learn from and rows left out, for each fold; a group stays together."""
+    number = torch.from_numpy(np.unique(groups, return_inverse=True)[1] % count)
+    return [((number != it).nonzero()[:, 0], (number == it).nonzero()[:, 0])
+            for it in range(count)]  # fmt: skip
 
 
 def picture_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -117,56 +87,59 @@ def picture_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     for number, part in enumerate(group_slices().values()):
         known = labels[:, number] >= 0
         if known.any():
-            losses.append(functional.cross_entropy(
-                logits[known, part], labels[known, number].long(), label_smoothing=0.02))  # fmt: skip
+            said, truth = logits[known, part], labels[known, number].long()
+            losses.append(functional.cross_entropy(said, truth, label_smoothing=0.02))
     return torch.stack(losses).mean()
 
 
 def train_pictures(run: Path, *, epochs: int) -> tuple[PictureHead, dict[str, Any]]:
     """The picture's head, and its settings: temperature and thresholds of each group."""
-    torch.manual_seed(0)
-    train, held = read_split(run, "pictures", TRAIN), read_split(run, "pictures", CALIBRATION)
-    standard, model = Standard(train), PictureHead()
+    arrays = read_splits(run, "pictures", TRAIN, CALIBRATION)
+    raw, raw_cells = picture_tokens(arrays)
+    labels = torch.from_numpy(arrays["labels"])
+    whole = Directions.of(raw, PICTURE_DIRECTIONS)
+    each = [Directions.of(raw_cells[:, view].flatten(0, 1), CELL_DIRECTIONS)
+            for view in range(VIEWS)]  # fmt: skip
+    tokens = whole.project(raw)
+    cells = torch.stack([it.project(raw_cells[:, view]) for view, it in enumerate(each)], dim=1)
 
-    def logits(arrays: Arrays, rows: np.ndarray) -> torch.Tensor:
-        said: torch.Tensor = model(*(standard(arrays, name, rows) for name in FEATURES))
-        return said
+    def fitted(rows: torch.Tensor) -> PictureHead:
+        torch.manual_seed(0)
+        model = PictureHead(of_classes=tokens.shape[1], of_cells=cells.shape[-1])
+        fit(model, rows, lambda it: picture_loss(model(tokens[it], cells[it]), labels[it]),
+            epochs=epochs, decay=0.3)  # fmt: skip
+        return model
 
-    def loss(rows: np.ndarray) -> torch.Tensor:
-        return picture_loss(logits(train, rows), torch.from_numpy(train["labels"][rows]))
-
-    everything = np.arange(len(held["labels"]))
-    truth = torch.from_numpy(held["labels"])
-
-    def check() -> float:
+    said = np.zeros((len(labels), group_slices()["position"].stop))
+    for learnt, left in folds(np.arange(len(labels)), PICTURE_FOLDS):
         with torch.inference_mode():
-            return float(picture_loss(logits(held, everything), truth))
-
-    chosen = _fit(model, len(train["labels"]), loss, check, epochs=epochs, rate=1e-3, decay=0.1)
-    mean, spread = standard.statistics["class"]
-    _fold(model.classes, mean, spread)
-    mean, spread = standard.statistics["cells"]
-    for view, layer in enumerate(model.cells):
-        _fold(layer, mean[view], spread[view])
-    said = picture_logits(model, held)
-    settings: dict[str, Any] = {"temperature": {}, "threshold": {}, "epochs": chosen,
-                                "pictures": len(train["labels"])}  # fmt: skip
+            said[left.numpy()] = fitted(learnt)(tokens[left], cells[left]).numpy()
+    settings: dict[str, Any] = {"temperature": {}, "threshold": {}, "pictures": len(labels)}
     for number, (name, part) in enumerate(group_slices().items()):
-        temperature = fit_temperature(said[:, part], held["labels"][:, number])
+        truth = arrays["labels"][:, number]
+        temperature = fit_temperature(said[:, part], truth)
         chances = softmax(said[:, part] / temperature)
         settings["temperature"][name] = temperature
-        settings["threshold"][name] = thresholds(
-            chances, held["labels"][:, number], PICTURE_GROUPS[name]
-        )
-    return model, settings
+        settings["threshold"][name] = thresholds(chances, truth, PICTURE_GROUPS[name])
+    trained, head = fitted(torch.arange(len(labels))), PictureHead()
+    _copy(trained, head)
+    whole.fold(trained.classes, head.classes)
+    for direction, one, other in zip(each, trained.cells, head.cells, strict=True):
+        direction.fold(one, other)
+    return head.eval(), settings
+
+
+def _copy(trained: nn.Module, head: nn.Module) -> None:
+    """All weights that have the same shape; those of the first layers are folded."""
+    shapes = {name: it.shape for name, it in head.state_dict().items()}
+    same = {name: it for name, it in trained.state_dict().items() if it.shape == shapes[name]}
+    head.load_state_dict(same, strict=False)
 
 
 def picture_logits(model: PictureHead, arrays: Arrays) -> np.ndarray:
-    """Logits (n, classes) of a split by a head that takes raw tokens."""
-    model.eval()
+    """Logits (n, classes) of pictures by a head that takes raw tokens."""
     with torch.inference_mode():
-        given = (torch.from_numpy(arrays[name]).float() for name in FEATURES)
-        return np.asarray(model(*given).numpy(), np.float64)
+        return np.asarray(model(*picture_tokens(arrays)).numpy(), np.float64)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -177,40 +150,46 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def train_faces(run: Path, *, epochs: int) -> tuple[FaceHead, dict[str, Any]]:
     """The face's head, and its settings: scale and shift of each output, and thresholds."""
-    torch.manual_seed(0)
-    train, held = read_split(run, "faces", TRAIN), read_split(run, "faces", CALIBRATION)
-    standard, model = Standard({"class": train["class"], "cells": train["cells"]}), FaceHead()
+    arrays = read_splits(run, "faces", TRAIN, CALIBRATION)
+    kept = torch.from_numpy(arrays["cells"])
+    sampled = side_by_side(kept[:, :, ::11]).flatten(0, 1)
+    directions = Directions.of(sampled, FACE_DIRECTIONS)
+    cells = torch.cat([directions.project(side_by_side(it)) for it in kept.split(64)])
+    altered = torch.from_numpy(arrays["altered"]).float()
+    truth = torch.from_numpy(face_truth(arrays))
 
-    def loss_of(arrays: Arrays, rows: np.ndarray) -> torch.Tensor:
-        cells, said = model(standard(arrays, "cells", rows))
-        wanted = torch.from_numpy(arrays["altered"][rows]).float()
-        weight = 1 + 2 * wanted  # most cells are untouched
-        where = functional.binary_cross_entropy_with_logits(cells, wanted, weight=weight)
-        truth = torch.from_numpy(face_truth(arrays)[rows])
-        known = truth >= 0
-        named = functional.binary_cross_entropy_with_logits(said[known], truth[known])
-        return where + named
+    def fitted(rows: torch.Tensor) -> FaceHead:
+        torch.manual_seed(0)
+        model = FaceHead(of_cells=cells.shape[-1])
 
-    everything = np.arange(len(held["parts"]))
+        def loss(part: torch.Tensor) -> torch.Tensor:
+            where, said = model(cells[part])
+            wanted, known = altered[part], truth[part] >= 0
+            return functional.binary_cross_entropy_with_logits(
+                where,
+                wanted,
+                weight=1 + 2 * wanted,  # most cells are untouched
+            ) + functional.binary_cross_entropy_with_logits(said[known], truth[part][known])
 
-    def check() -> float:
+        fit(model, rows, loss, epochs=epochs, decay=0.1)
+        return model
+
+    said = np.zeros(truth.shape)
+    pairs = np.arange(len(truth)) // 2
+    for learnt, left in folds(pairs, FACE_FOLDS):
         with torch.inference_mode():
-            return float(loss_of(held, everything))
-
-    chosen = _fit(model, len(train["parts"]), lambda rows: loss_of(train, rows), check,
-                  epochs=epochs, rate=1.5e-3, decay=0.1)  # fmt: skip
-    mean, spread = standard.statistics["cells"]
-    _fold(model.first, mean[:, 0], spread[:, 0])
-    said, truth = face_logits(model, held), face_truth(held)
-    settings: dict[str, Any] = {"scale": [], "shift": [], "epochs": chosen,
-                                "faces": len(train["parts"])}  # fmt: skip
+            said[left.numpy()] = fitted(learnt)(cells[left])[1].numpy()
+    settings: dict[str, Any] = {"scale": [], "shift": [], "faces": len(truth)}
     for number in range(1 + len(FACE_PARTS)):
-        scale, shift = fit_scale(said[:, number], truth[:, number])
+        scale, shift = fit_scale(said[:, number], truth[:, number].numpy())
         settings["scale"].append(scale)
         settings["shift"].append(shift)
     chances = 1 / (1 + np.exp(-(said * settings["scale"] + settings["shift"])))
-    settings["threshold"] = face_thresholds(chances, held["family"])
-    return model, settings
+    settings["threshold"] = face_thresholds(chances, arrays["family"])
+    trained, head = fitted(torch.arange(len(truth))), FaceHead()
+    _copy(trained, head)
+    directions.fold(trained.first, head.first)
+    return head.eval(), settings
 
 
 def face_truth(arrays: Arrays) -> np.ndarray:
@@ -221,12 +200,9 @@ def face_truth(arrays: Arrays) -> np.ndarray:
 
 def face_logits(model: FaceHead, arrays: Arrays) -> np.ndarray:
     """Logits (n, 4) of any alteration and of the parts, by a head that takes raw tokens."""
-    model.eval()
-    rows = []
+    kept = torch.from_numpy(arrays["cells"])
     with torch.inference_mode():
-        for start in range(0, len(arrays["parts"]), 64):
-            given = torch.from_numpy(arrays["cells"][start : start + 64]).float()
-            rows.append(model(given)[1].numpy())
+        rows = [model(side_by_side(it))[1].numpy() for it in kept.split(64)]
     return np.concatenate(rows).astype(np.float64)
 
 
@@ -235,24 +211,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--picture-epochs", type=int, default=30)
-    parser.add_argument("--face-epochs", type=int, default=20)
+    parser.add_argument("--picture-epochs", type=int, default=40)
+    parser.add_argument("--face-epochs", type=int, default=15)
     given = parser.parse_args()
     picture, about_pictures = train_pictures(given.run, epochs=given.picture_epochs)
     face, about_faces = train_faces(given.run, epochs=given.face_epochs)
-    settings = {PICTURE: about_pictures, FACE: about_faces}
     given.out.mkdir(parents=True, exist_ok=True)
-    save_heads(given.out, picture, face, settings)
-    figures: dict[str, Any] = {}
+    save_heads(given.out, picture, face, {PICTURE: about_pictures, FACE: about_faces})
+    figures: dict[str, Any] = {
+        "learnt from": {"pictures": about_pictures["pictures"], "faces": about_faces["faces"]}
+    }
     for split in (TEST, LEFT_OUT):
-        arrays = read_split(given.run, "pictures", split)
+        arrays = read_splits(given.run, "pictures", split)
         figures[f"pictures {split}"] = measure_pictures(
-            picture_logits(picture, arrays), arrays["labels"], about_pictures)  # fmt: skip
-        arrays = read_split(given.run, "faces", split)
+            picture_logits(picture, arrays), arrays["labels"], about_pictures
+        )
+        arrays = read_splits(given.run, "faces", split)
         figures[f"faces {split}"] = measure_faces(
-            face_logits(face, arrays), arrays["parts"], arrays["family"], about_faces)  # fmt: skip
+            face_logits(face, arrays), arrays["parts"], arrays["family"], about_faces
+        )
     text = json.dumps(figures, indent=1)
-    (given.out / "FIGURES.json").write_text(text + "\n", encoding="utf-8")
+    (given.out / FIGURES).write_text(text + "\n", encoding="utf-8")
     print(text)
 
 
