@@ -28,6 +28,7 @@ from assistant.training.looking.calibration import (
     fit_temperature,
     thresholds,
 )
+from assistant.training.looking.card import card
 from assistant.training.looking.directions import Directions
 from assistant.training.looking.measuring import measure_faces, measure_pictures
 from assistant.training.looking.photographs import CALIBRATION, LEFT_OUT, TEST, TRAIN
@@ -230,8 +231,9 @@ def main() -> None:
         figures[f"faces {split}"] = measure_faces(
             face_logits(face, arrays), arrays["parts"], arrays["family"], about_faces
         )
-    text = json.dumps(figures, indent=1)
-    (given.out / FIGURES).write_text(text + "\n", encoding="utf-8")
+    (given.out / FIGURES).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    text = card(figures, {PICTURE: about_pictures, FACE: about_faces})
+    (given.out / "CARD.md").write_text(text, encoding="utf-8")
     print(text)
 
 

@@ -91,6 +91,7 @@ def test_training_runs_from_tokens_to_weights(
     figures = json.loads((out / stored.FIGURES).read_text("utf-8"))
     assert figures["faces test"]["auc_altered"] > 0.8
     assert figures["faces test"]["right"] == 1.0
+    assert "| **test** | 20 |" in (out / "CARD.md").read_text("utf-8")
 
 
 def test_chance_is_what_the_same_names_would_give() -> None:
