@@ -113,8 +113,9 @@ def train_pictures(run: Path, *, epochs: int) -> tuple[PictureHead, dict[str, An
 
     said = np.zeros((len(labels), group_slices()["position"].stop))
     for learnt, left in folds(np.arange(len(labels)), PICTURE_FOLDS):
+        model = fitted(learnt)
         with torch.inference_mode():
-            said[left.numpy()] = fitted(learnt)(tokens[left], cells[left]).numpy()
+            said[left.numpy()] = model(tokens[left], cells[left]).numpy()
     settings: dict[str, Any] = {"temperature": {}, "threshold": {}, "pictures": len(labels)}
     for number, (name, part) in enumerate(group_slices().items()):
         truth = arrays["labels"][:, number]
@@ -178,8 +179,9 @@ def train_faces(run: Path, *, epochs: int) -> tuple[FaceHead, dict[str, Any]]:
     said = np.zeros(truth.shape)
     pairs = np.arange(len(truth)) // 2
     for learnt, left in folds(pairs, FACE_FOLDS):
+        model = fitted(learnt)
         with torch.inference_mode():
-            said[left.numpy()] = fitted(learnt)(cells[left])[1].numpy()
+            said[left.numpy()] = model(cells[left])[1].numpy()
     settings: dict[str, Any] = {"scale": [], "shift": [], "faces": len(truth)}
     for number in range(1 + len(FACE_PARTS)):
         scale, shift = fit_scale(said[:, number], truth[:, number].numpy())
