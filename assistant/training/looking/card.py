@@ -5,48 +5,52 @@ from typing import Any
 
 _CARD = """# Impression heads
 
-Licence of the weights: research and evaluation. They were trained on photographs for research (LFW,
-ImageNet samples, DFDC); the tower that they read is OpenAI's CLIP ViT-B/16 (MIT), from
+Licence of the weights: research and evaluation. They were trained on photographs for research
+(LFW, ImageNet samples, DFDC); the tower that they read is OpenAI's CLIP ViT-B/16 (MIT), from
 `unmask setup`.
 
-Two small heads over the tower's tokens (blocks 3, 6, 9 and 12; half precision). One reads a whole view and a detail of
-a picture and names attributes; the other reads an aligned face (blocks 3, 6 and 9) and names a place that looks
-altered. What they name is shown as *the model's impression, not a measurement*; it has no part in
-verdicts, ranking or evidence.
+Two small heads over the tower's tokens (blocks 3, 6, 9 and 12; half precision). One reads a whole
+view and a detail of a picture and names attributes; the other reads an aligned face (blocks 3, 6
+and 9) and names a place that looks altered. What they name is shown as *the model's impression,
+not a measurement*; it has no part in verdicts, ranking or evidence.
 
 **What they can do.** Name colours, blur, strong JPEG compression, a screenshot, text over the
-picture, a watermark, a frame, a collage, a photograph of a screen, how many faces there are and where
-the largest is; and, of a face, whether the eyes, the nose, the mouth or the whole face look altered.
-What is less sure than its threshold is not said.
+picture, a watermark, a frame, a collage, a photograph of a screen, how many faces there are and
+where the largest is; and, of a face, whether the eyes, the nose, the mouth or the whole face look
+altered. What is less sure than its threshold is not said.
 
 **What they cannot do.** Read text: words in a picture are shapes to them. Prove or exclude a
-forgery. Interfaces, watermarks, captions and photographs of screens were drawn by our own code, in
-training and in these tests; real ones look different, and how often those are named was not measured.
-The number of faces learnt from our face detector, and repeats its mistakes. "Outline" is not among
-the places: no forgery here changes it alone. An area counts as altered if half of it was.
+forgery. Interfaces, watermarks, captions and photographs of screens were drawn by our own code,
+in training and in these tests; real ones look different, and how often those are named was not
+measured. The number of faces learnt from our face detector, and repeats its mistakes. "Outline"
+is not among the places: no forgery here changes it alone. An area counts as altered if half of it
+was.
 
-**Data.** {pictures} pictures (photographs of LFW's training persons and of 1,000 ImageNet classes, one each,
-`EliSchwartz/imagenet-sample-images`), edited so that the description is true by construction; {faces}
-faces (LFW's training persons and forgeries of them by our forge, without `partial_swap`; DFDC crops
-with their originals, whose difference is the mask). No picture is shipped.
+**Data.** {pictures} pictures (photographs of LFW's training persons and of 1,000 ImageNet
+classes, one each, `EliSchwartz/imagenet-sample-images`), edited so that the description is true
+by construction; {faces} faces (LFW's training persons and forgeries of them by our forge, without
+`partial_swap`; DFDC crops with their originals, whose difference is the mask). No picture is
+shipped.
 
-**Recipe.** `python -m assistant.training.looking.features RUN --data DATA --copies CLONES --models MODELS`
-(about {passes:,} views through the tower; resumable), then `python -m assistant.training.looking.train RUN
---out assistant/chat_model/weights/looking`, which writes this card. Temperatures, scales and thresholds
-come from left-out folds of the training photographs: an attribute is named from the probability at which
-nine in ten were right there ("never" if that was not reached), a place from the one that at most a tenth of authentic
-faces reached.
+**Recipe.** `python -m assistant.training.looking.features RUN --data DATA --copies CLONES
+--models MODELS` (about {passes:,} views through the tower; resumable), then `python -m
+assistant.training.looking.train RUN --out assistant/chat_model/weights/looking`, which writes
+this card. Temperatures, scales and thresholds come from left-out folds of the training
+photographs: an attribute is named from the probability at which nine in ten were right there
+("never" if that was not reached), a place from the one that at most a tenth of authentic faces
+reached.
 
-**Attributes.** *Test*: other persons and other photographs, edited by the same code. *Left out*: sources
-that training never saw (scenes of BSDS500, web photographs of five athletes, of whom two are in LFW).
-Right: of the pictures for which it was named (number, 95 % interval). Found: of those that have it.
+**Attributes.** *Test*: other persons and other photographs, edited by the same code. *Left out*:
+sources that training never saw (scenes of BSDS500, web photographs of five athletes, of whom two
+are in LFW). Right: of the pictures for which it was named (number, 95 % interval). Found: of
+those that have it.
 
 | attribute | named from | test: right | found | left out: right | found |
 |---|---|---|---|---|---|
 {attributes}
 
-**Places.** Right: the named place was altered. Chance: the same names, dealt at random to the same
-faces.
+**Places.** Right: the named place was altered. Chance: the same names, dealt at random to the
+same faces.
 
 | faces | forged | place named | right | chance | authentic faces with a place |
 |---|---|---|---|---|---|

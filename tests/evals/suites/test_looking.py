@@ -1,4 +1,4 @@
-"""The suite that counts how often the model's impression is right, on made data, without a tower."""
+"""How often the model's impression is right: its suite, on made data and without a tower."""
 
 import json
 import math
