@@ -57,7 +57,7 @@ class FaceHead(nn.Module):
     """Logits of an aligned face: of each cell, of each part, and of any alteration at all."""
 
     def __init__(
-        self, *, of_cells: int = FACE_BLOCKS * WIDTH, hidden: int = 32, dropout: float = 0.2
+        self, *, of_cells: int = FACE_BLOCKS * WIDTH, hidden: int = 32, dropout: float = 0.4
     ) -> None:
         super().__init__()
         self.dropout = nn.Dropout2d(dropout)

@@ -36,7 +36,7 @@ from assistant.training.looking.photographs import CALIBRATION, LEFT_OUT, TEST, 
 Arrays = dict[str, np.ndarray]
 Loss = Callable[[torch.Tensor], torch.Tensor]
 
-PICTURE_DIRECTIONS, CELL_DIRECTIONS, FACE_DIRECTIONS = 192, 96, 256
+PICTURE_DIRECTIONS, CELL_DIRECTIONS, FACE_DIRECTIONS = 192, 96, 512
 PICTURE_FOLDS, FACE_FOLDS = 5, 3
 BATCH = 32
 
@@ -173,7 +173,7 @@ def train_faces(run: Path, *, epochs: int) -> tuple[FaceHead, dict[str, Any]]:
                 weight=1 + 2 * wanted,  # most cells are untouched
             ) + functional.binary_cross_entropy_with_logits(said[known], truth[part][known])
 
-        fit(model, rows, loss, epochs=epochs, decay=0.1)
+        fit(model, rows, loss, epochs=epochs, decay=0.3)
         return model
 
     said = np.zeros(truth.shape)
@@ -215,7 +215,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--picture-epochs", type=int, default=40)
-    parser.add_argument("--face-epochs", type=int, default=15)
+    parser.add_argument("--face-epochs", type=int, default=70)
     given = parser.parse_args()
     picture, about_pictures = train_pictures(given.run, epochs=given.picture_epochs)
     face, about_faces = train_faces(given.run, epochs=given.face_epochs)
