@@ -38,7 +38,7 @@ from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import FaceEmbedder, load_embedders
 from tools.gallery.record_store import Gallery
 from tools.media.hashing import file_sha256
-from tools.media.impression import Look
+from tools.search.checking.impression import Look
 from tools.verdict.evidence import RERANK_ONLY_MEASURES
 from tools.verdict.rule import VerdictRule
 

@@ -24,9 +24,9 @@ from tools.errors import ToolError
 from tools.localisers import Localisation
 from tools.media.file_names import printable
 from tools.media.images import hash_distance, perceptual_hash
-from tools.media.impression import IMPRESSION_LABEL
 from tools.provenance.findings import LIMITS, Provenance
 from tools.provenance.reading import read_provenance
+from tools.search.checking.impression import IMPRESSION_LABEL
 from tools.search.reranking.reference_comparison import ReferenceMap
 from tools.search.reranking.reranker import MAX_RERANKED_HITS
 from tools.search.results import Findings, Hit

@@ -39,7 +39,7 @@ from assistant.report.data_uris import data_uri, thumbnail
 from tools.agent_tools.workspace import FaceSnapshot
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage
-from tools.media.impression import impression_text
+from tools.search.checking.impression import impression_text
 from tools.search.results import Findings, Hit
 from tools.verdict.handles import Fact
 

@@ -16,7 +16,7 @@ from assistant.console.output import (
     stdout_console,
 )
 from assistant.console.provenance import print_provenance
-from tools.media.impression import IMPRESSION_LABEL, impression_text
+from tools.search.checking.impression import IMPRESSION_LABEL, impression_text
 
 if TYPE_CHECKING:
     from tools.search.checking.comparison import Comparison

@@ -15,7 +15,7 @@ from assistant.looking.stored import FACE, PICTURE, load_figures, load_heads
 from assistant.looking.views import detail_view, face_view, whole_view
 from assistant.looking.words import word_impression
 from tools.encoder.pretrained_tower import PretrainedTower
-from tools.media.impression import Impression
+from tools.search.checking.impression import Impression
 
 _REMEMBERED = 256
 """Pictures whose attributes are kept: several faces of one picture share them."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assistant.looking.reading import Named
-from tools.media.impression import Impression, Seen
+from tools.search.checking.impression import Impression, Seen
 
 WORDS: Mapping[tuple[str, str], str] = {
     ("colour", "colour"): "in colour",

@@ -13,9 +13,9 @@ from assistant.report.templating import inconclusive_bands, render_template
 from tools.errors import ToolError
 from tools.media.file_names import printable
 from tools.media.images import read_photo
-from tools.media.impression import IMPRESSION_LABEL, impression_text
 from tools.provenance.findings import LIMITS
 from tools.search.checking.comparison import Comparison
+from tools.search.checking.impression import IMPRESSION_LABEL, impression_text
 from tools.search.checking.results import CheckedFace, CheckReport
 from tools.search.query import SeveralFaces
 from tools.verdict.evidence import Evidence

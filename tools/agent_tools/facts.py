@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from tools.gallery.records import GalleryCounts
-from tools.media.impression import Impression, impression_text
 from tools.search.checking.alone import AloneResult
+from tools.search.checking.impression import Impression, impression_text
 from tools.search.results import Findings, Hit
 from tools.verdict.calibration import Scores
 from tools.verdict.clauses import format_hit_ranges, join_with_and

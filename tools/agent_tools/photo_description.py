@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from tools.media.images import Photo
-from tools.media.impression import Impression
+from tools.search.checking.impression import Impression
 from tools.search.query import NoFace, SeveralFaces
 from tools.search.scoring import EmbeddedFace
 from tools.verdict.handles import sanitise_text

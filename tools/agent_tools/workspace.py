@@ -34,9 +34,9 @@ from tools.gallery.record_store import Gallery
 from tools.gallery.records import AnalysedImage, GalleryCounts
 from tools.localisers import Localisation, localise_forgery
 from tools.media.images import Photo, UnreadableImage, decode_photo, metadata_texts, read_bytes
-from tools.media.impression import Impression
 from tools.media.videos import photo_at, video_metadata_texts
 from tools.search.checking.alone import AloneResult, judge_alone
+from tools.search.checking.impression import Impression
 from tools.search.model_bundle import ModelBundle, map_detector
 from tools.search.query import NoFace, Query, SeveralFaces
 from tools.search.reranking.rerank_input import RerankMeasure

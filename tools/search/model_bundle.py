@@ -9,7 +9,7 @@ from tools.detectors.protocol import AnyDetector
 from tools.encoder.clip import Encoder
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import FaceEmbedder
-from tools.media.impression import Look
+from tools.search.checking.impression import Look
 from tools.verdict.rule import VerdictRule
 
 

@@ -8,6 +8,8 @@ from assistant.looking.reading import NEVER
 
 PRECISION = 0.9
 """How often a named attribute shall be right on the calibration split."""
+UNNAMED = ("none",)
+"""No face: half of the web photographs that show one, small or in profile, read as showing none."""
 LEAST_NAMED = 8
 """A class that would be named more rarely than this is never named."""
 FALSE_ALARMS = 0.1
@@ -32,7 +34,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 def thresholds(chances: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> dict[str, float]:
     """For each class the lowest threshold with the wanted precision; chances (n, c)."""
-    return {name: threshold(chances, labels, at) for at, name in enumerate(classes)}
+    return {
+        name: NEVER if name in UNNAMED else threshold(chances, labels, at)
+        for at, name in enumerate(classes)
+    }
 
 
 def threshold(chances: np.ndarray, labels: np.ndarray, at: int) -> float:

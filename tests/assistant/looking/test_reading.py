@@ -8,7 +8,7 @@ from assistant.looking.reading import NEVER, Named, name_attributes, name_place
 from assistant.looking.views import SIDE, detail_view, whole_view
 from assistant.looking.words import WORDS, word_impression
 from tools.agent_tools.facts import impression_fact
-from tools.media.impression import NO_IMPRESSION, Seen, impression_text
+from tools.search.checking.impression import NO_IMPRESSION, Seen, impression_text
 
 pytestmark = pytest.mark.fast
 

@@ -8,8 +8,8 @@ from typing import Any
 from tools.errors import ToolError
 from tools.localisers import Localisation
 from tools.media.file_names import printable
-from tools.media.impression import Impression
 from tools.provenance.findings import LIMITS, Provenance
+from tools.search.checking.impression import Impression
 from tools.search.results import judged_by
 from tools.verdict.evidence import Evidence
 from tools.verdict.interpretation import interpret_forgery, interpret_person
