@@ -325,7 +325,7 @@ _MEASURE_TERMS: _Rows = (
     ),
     (
         "impression",
-        "What a network names when it looks at a picture, such as a screenshot or a watermark. It "
+        "What a network names when it looks at a picture, such as a screenshot or blur. It "
         "is not measured and can be wrong, so it has no part in a verdict.",
     ),
     (

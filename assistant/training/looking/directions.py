@@ -4,9 +4,9 @@ The projection is folded into the first layer afterwards, so that the shipped he
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import nn
 
 SAMPLED_ROWS = 1200
 
@@ -33,7 +33,7 @@ class Directions:
         """Rows (…, d) to (…, k) float32."""
         return (rows.float() - self.mean) @ self.basis
 
-    def fold(self, trained: nn.Module, whole: nn.Module) -> None:
+    def fold(self, trained: Any, whole: Any) -> None:
         """Give `whole`, which reads raw tokens, what `trained` learnt on projected ones."""
         weight, bias = trained.weight, trained.bias
         raw = weight.detach().flatten(1) @ self.basis.T

@@ -3,6 +3,8 @@
 Each takes a picture (h, w, 3) uint8 RGB and a random generator, and returns the edited picture.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -36,7 +38,7 @@ def toned(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     else:
         dark = rng.uniform(0, 80, 3)
         light = np.array(colour(rng), float) * 0.4 + 150
-    return np.clip(dark + grey * (light - dark), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(dark + grey * (light - dark), 0, 255), np.uint8)
 
 
 def blurred(pixels: np.ndarray, rng: np.random.Generator, *, sigma: float) -> np.ndarray:
@@ -180,7 +182,7 @@ def collage(pictures: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
 def photographed_again(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """As if a camera had taken a screen: its grid and moiré, perspective, gamma, glare, bezel."""
     height, width = pixels.shape[:2]
-    shown = pixels.astype(np.float32) / 255
+    shown: Any = pixels.astype(np.float32) / 255
     edge = round(min(height, width) * rng.uniform(0, 0.12))
     if edge:
         bezel = float(rng.uniform(0.02, 0.12))
@@ -208,4 +210,4 @@ def photographed_again(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarr
     shown = cv2.warpPerspective(shown.astype(np.float32), matrix, (width, height),
                                 borderValue=[float(it) for it in table])  # fmt: skip
     noise = rng.normal(0, rng.uniform(0.005, 0.025), shown.shape)
-    return (np.clip(shown + noise, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.clip(shown + noise, 0, 1) * 255, np.uint8)

@@ -10,7 +10,7 @@ out are only measured. Measured figures go beside the weights: the application q
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,19 @@ def fit(model: nn.Module, rows: torch.Tensor, loss: Loss, *, epochs: int, decay:
     drawing = torch.Generator().manual_seed(0)
     model.train()
     for _ in range(epochs):
-        for part in rows[torch.randperm(len(rows), generator=drawing)].split(BATCH):
+        order = rows[torch.randperm(len(rows), generator=drawing)]
+        for part in (order[at : at + BATCH] for at in range(0, len(order), BATCH)):
             value = loss(part)
             optimiser.zero_grad()
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
     model.eval()
+
+
+def _parts(tokens: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The tokens of a few faces at a time: as float32 they would fill the memory."""
+    return (tokens[at : at + 64] for at in range(0, len(tokens), 64))
 
 
 def folds(groups: np.ndarray, count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -156,7 +162,7 @@ def train_faces(run: Path, *, epochs: int) -> tuple[FaceHead, dict[str, Any]]:
     kept = torch.from_numpy(arrays["cells"])
     sampled = side_by_side(kept[:, :, ::11]).flatten(0, 1)
     directions = Directions.of(sampled, FACE_DIRECTIONS)
-    cells = torch.cat([directions.project(side_by_side(it)) for it in kept.split(64)])
+    cells = torch.cat([directions.project(side_by_side(it)) for it in _parts(kept)])
     altered = torch.from_numpy(arrays["altered"]).float()
     truth = torch.from_numpy(face_truth(arrays))
 
@@ -205,7 +211,7 @@ def face_logits(model: FaceHead, arrays: Arrays) -> np.ndarray:
     """Logits (n, 4) of any alteration and of the parts, by a head that takes raw tokens."""
     kept = torch.from_numpy(arrays["cells"])
     with torch.inference_mode():
-        rows = [model(side_by_side(it))[1].numpy() for it in kept.split(64)]
+        rows = [model(side_by_side(it))[1].numpy() for it in _parts(kept)]
     return np.concatenate(rows).astype(np.float64)
 
 
