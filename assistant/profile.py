@@ -41,6 +41,7 @@ from tools.faces.analyser import Face, FaceAnalyser
 from tools.faces.further_embedders import FaceEmbedder, load_embedders
 from tools.gallery.record_store import Gallery
 from tools.media.hashing import file_sha256
+from tools.search.checking.impression import Look
 from tools.verdict.evidence import RERANK_ONLY_MEASURES
 from tools.verdict.rule import VerdictRule
 
@@ -112,6 +113,15 @@ class LoadedModels:
     def tower(self) -> PretrainedTower | None:
         """The pretrained CLIP tower of `unmask setup`, for any profile; None without it."""
         return PretrainedTower.installed(self.settings.models_dir)
+
+    @cached_property
+    def look(self) -> Look | None:
+        """The model's impression of pictures, on the same tower; None without it."""
+        if self.tower is None:
+            return None
+        from assistant.looking.looker import Looker
+
+        return Looker(self.tower)
 
     @property
     def notices(self) -> Sequence[str]:

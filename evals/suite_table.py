@@ -123,6 +123,11 @@ SUITES: Mapping[str, Suite] = {
         "pocket",
         needs_data=False,
     ),
+    "looking": Suite(
+        "evals.suites.agent.looking",
+        "Is what the model names about a picture right, on pictures that it never saw?",
+        "pocket",
+    ),
     "harmless_edits": Suite(
         "evals.suites.same_photograph.harmless",
         "Is a harmlessly edited query photo ever called an impersonation?",

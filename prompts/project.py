@@ -8,9 +8,9 @@ ABOUT = {
     "abilities": (
         "Unmask searches a collection of images and videos for a person and says which of them "
         "look forged. It compares two faces, shows where on a face signs of forgery lie, "
-        "describes a picture with its quality and metadata, and explains every hit by its "
-        "measurements. Hits can be filtered, sorted, marked with your own decision and exported "
-        "as a report."
+        "describes a picture with its quality, its metadata and the impression of a network that "
+        "looks at it, and explains every hit by its measurements. Hits can be filtered, sorted, "
+        "marked with your own decision and exported as a report."
     ),
     "accuracy": (
         "$figures Every verdict can be wrong, and figures from one set of pictures promise nothing "

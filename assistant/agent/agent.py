@@ -52,7 +52,7 @@ from assistant.conversation.steps import (
 )
 from assistant.grounding.casework_answers import WORDED_TOOLS
 from assistant.grounding.checker import FactContext, check_sentences, once
-from assistant.grounding.fallback_answers import answer, word_casework
+from assistant.grounding.fallback_answers import answer, word_casework, word_impressions
 from assistant.grounding.fallback_answers import written as filled_in
 from assistant.grounding.repair import (
     GroundedPrompt,
@@ -451,7 +451,7 @@ class Agent:
         (sentences,) = repair_drafts([draft], self.workspace, self._asked_again)
         sentences = once((*worded, *sentences))  # a repaired sentence may repeat another
         if not is_empty_answer(sentences):
-            return sentences
+            return once((*sentences, *word_impressions(self.workspace, calls, results)))
         return (*sentences, *answer(self.workspace, calls, results))
 
     def _asked_again(self, prompts: Sequence[GroundedPrompt]) -> list[str]:

@@ -28,6 +28,7 @@ from tools.media.file_names import printable
 from tools.media.images import hash_distance, perceptual_hash
 from tools.provenance.findings import LIMITS, Provenance
 from tools.provenance.reading import read_provenance
+from tools.search.checking.impression import IMPRESSION_LABEL
 from tools.search.reranking.reference_comparison import ReferenceMap
 from tools.search.reranking.reranker import MAX_RERANKED_HITS
 from tools.search.results import Findings, Hit
@@ -174,12 +175,14 @@ def detail_html(
     others: Sequence[str] = (),
     decision: Decision | None = None,
     note: HitNote | None = None,
+    impression: str = "",
 ) -> str:
     """One hit with all its measurements; `query` is the photo shown beside it.
 
     `image` is the hit's whole picture, None if it is missing; `located`, `reference_distance_map`,
     `picture` and `further` are its maps, once computed; `others` are the other hits' handles;
-    `decision` and `note` are the reviewer's.
+    `decision` and `note` are the reviewer's, `impression` the model's, in words; empty if there is
+    no picture.
     """
     by_id = {fact.id: fact for fact in facts}
     face = faces.uri(hit.handle, _FACE_PX)
@@ -208,6 +211,8 @@ def detail_html(
         picture=picture,
         further=further,
         origin=_origin(hit),
+        impression=impression,
+        impression_label=IMPRESSION_LABEL,
         limits=LIMITS,
     )
 

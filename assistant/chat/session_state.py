@@ -39,6 +39,7 @@ from assistant.report.face_maps import FaceKey, FaceMaps, compute_face_maps, fac
 from tools.agent_tools.workspace import FaceSnapshot
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage
+from tools.search.checking.impression import impression_text
 from tools.search.results import Findings, Hit
 from tools.verdict.handles import Fact
 
@@ -353,11 +354,12 @@ class ChatSession:
         if hit is None or search is None:
             return ""
         maps = self._maps.get(face_key(hit.face_id, search[1]), FaceMaps())
+        image = self._image(hit.handle)
         return detail_html(
             hit,
             self._faces,
             query=self._query_handle(),
-            image=self._image(hit.handle),
+            image=image,
             rule=self.workspace.instruments.rule,
             facts=self.workspace.facts(hit.handle),
             sentences=self._explained.get(hit.handle, _plain(hit)),
@@ -368,6 +370,9 @@ class ChatSession:
             others=[other.handle for other in search[0].hits],
             decision=self.workspace.review.decision(hit),
             note=self.workspace.review.note(hit),
+            impression=(
+                "" if image is None else impression_text(self.workspace.impression(hit.handle))
+            ),
         )
 
     def _make_maps(self, look: FaceSnapshot) -> None:

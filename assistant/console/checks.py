@@ -16,6 +16,7 @@ from assistant.console.output import (
     stdout_console,
 )
 from assistant.console.provenance import print_provenance
+from tools.search.checking.impression import IMPRESSION_LABEL, impression_text
 
 if TYPE_CHECKING:
     from tools.search.checking.comparison import Comparison
@@ -49,11 +50,16 @@ def _print_faces(report: "CheckReport", *, explain: bool) -> None:
         console.print(_indented(Text(escape_terminal(f"{face.explanation} {face.seen}".rstrip()))))
         if face.where:
             console.print(_indented(Text(f"Map of the face: {face.where}.")))
+        if face.impression is not None:
+            told = f"{IMPRESSION_LABEL}: {impression_text(face.impression)}."
+            console.print(_indented(Text(told)))
         for note in face.assessment.notes:
             console.print(_indented(Text(f"Note: {note}.", style="dim")))
         cited = [it for it in face.evidence if explain or f"[{it.id}]" in face.explanation]
         lines = "\n".join(evidence_line(item) for item in cited)
         console.print(_indented(Text(lines, style="dim")))
+    if worth[0].impression is None:
+        console.print(Text(f"\n{IMPRESSION_LABEL}: {impression_text(None)}.", style="dim"))
     if len(worth) < len(report.faces):
         console.print("\n--explain gives the reasons and all the evidence for every face.")
 

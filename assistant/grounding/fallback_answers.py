@@ -45,6 +45,20 @@ def word_casework(
     )
 
 
+def word_impressions(
+    workspace: Workspace, asked: Sequence[ToolCall], told: Sequence[ToolResult]
+) -> tuple[CheckedSentence, ...]:
+    """What a network believes to see in the pictures that a turn described, whoever words them."""
+    images = {call.id: str(call.arguments.get("image", "")) for call in asked}
+    fact = FactContext.of(workspace).fact
+    return tuple(
+        sentence
+        for result in told
+        if result.ok and result.name == "describe_image"
+        for sentence in written(f"[{images.get(result.call_id, '')}.impression].", fact)
+    )
+
+
 def describe_result(
     workspace: Workspace, call: ToolCall | None, result: ToolResult
 ) -> tuple[CheckedSentence, ...]:
@@ -109,7 +123,7 @@ def _about(result: ToolResult, image: str) -> str:
                 else (f"[{image}.P2]. [{image}.regions].")
             )
         case "describe_image":
-            return f"[{image}.file]."
+            return f"[{image}.file]. [{image}.impression]."
         case "gallery_summary":
             return "[G1], and [G2]. [G3], and [G4]."
     return ""

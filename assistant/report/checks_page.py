@@ -16,6 +16,7 @@ from tools.media.file_names import printable
 from tools.media.images import read_photo
 from tools.provenance.findings import LIMITS
 from tools.search.checking.comparison import Comparison
+from tools.search.checking.impression import IMPRESSION_LABEL, impression_text
 from tools.search.checking.results import CheckedFace, CheckReport
 from tools.search.query import SeveralFaces
 from tools.search.query_files import FaceNumbers
@@ -36,6 +37,7 @@ def report_html(report: CheckReport) -> str:
         problems=[_problem(it.error, it.path) for it in report.problems],
         origins=[(printable(Path(path.name)), found) for path, found in report.provenance],
         limits=LIMITS,
+        impression_label=IMPRESSION_LABEL,
     )
 
 
@@ -66,6 +68,7 @@ def _view(face: CheckedFace, report: CheckReport) -> dict[str, Any]:
         "image": None if face.number is None else _picture(face.path, face.box),
         "heat": None if face.located is None else forgery_view(face.located),
         "evidence": _rows(face.evidence),
+        "impression": impression_text(face.impression),
     }
 
 

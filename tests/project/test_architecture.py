@@ -57,7 +57,8 @@ ROOMS = {
         "grounding": {"conversation"},
         "case": {"conversation"},
         "agent": {"case", "conversation", "grounding"},
-        "profile": set(),
+        "looking": set(),
+        "profile": {"looking"},
         "report": {"agent", "case"},
         "server": {
             "case", "conversation", "demo", "investigation", "profile", "report",
@@ -73,7 +74,7 @@ ROOMS = {
             "agent", "case", "chat", "chat_model", "console", "conversation", "demo", "grounding",
             "investigation", "profile", "report", "server",
         },
-        "training": {"agent", "chat_model", "conversation", "grounding", "profile"},
+        "training": {"agent", "chat_model", "conversation", "grounding", "looking", "profile"},
     },
 }  # fmt: skip
 GROUND_FLOOR = {"tools": {"errors"}, "assistant": {"settings", "library_environment"}}

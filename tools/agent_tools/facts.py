@@ -6,6 +6,7 @@ from typing import Any
 
 from tools.gallery.records import GalleryCounts
 from tools.search.checking.alone import AloneResult
+from tools.search.checking.impression import Impression, impression_text
 from tools.search.results import Findings, Hit
 from tools.verdict.calibration import Scores
 from tools.verdict.clauses import format_hit_ranges, join_with_and
@@ -23,6 +24,7 @@ from tools.verdict.rule import PRIOR_IN_WORDS, VERDICTS, Verdict, VerdictRule
 from tools.verdict.units import PROBABILITY
 
 _CALIBRATION = "logistic calibration on persons that no other part was trained on"
+_LOOKED = "a network that names what it thinks it sees; nothing is measured"
 _ODDS = "For prior odds of one to one: what the evidence adds, not how common forgeries are."
 
 _PROBABILITIES = {
@@ -242,6 +244,12 @@ def file_fact(handle: str, words: Mapping[str, Any]) -> Fact:
     if words["metadata"]:
         said += ", with metadata"
     return _worded(f"{handle}.file", "what the file is", said, method="the file itself")
+
+
+def impression_fact(handle: str, impression: Impression | None) -> Fact:
+    """What a network names about a picture, in words; nothing is measured by it."""
+    said = impression_text(impression)
+    return _worded(f"{handle}.impression", "the model's impression", said, method=_LOOKED)
 
 
 def meaning_facts() -> tuple[Fact, ...]:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from tools.media.images import Photo
+from tools.search.checking.impression import Impression
 from tools.search.query import NoFace, SeveralFaces
 from tools.search.scoring import EmbeddedFace
 from tools.verdict.handles import sanitise_text
@@ -40,13 +41,17 @@ class ImageSource(Protocol):
     def face(self, handle: str) -> EmbeddedFace:
         """The chosen face."""
 
+    def impression(self, handle: str) -> Impression | None:
+        """The model's impression of it and of the chosen face; None without its network."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Description:
     """A picture by handle: `pixels` (h, w, 3) uint8 RGB; `faces` is the number of faces found.
 
     `quality` lists the problems of the chosen face, empty if it is usable or if no single face is
-    chosen; `metadata` are texts as in the file, unquoted.
+    chosen; `metadata` are texts as in the file, unquoted. `impression` is what a
+    network names; None without the network.
     """
 
     handle: str
@@ -55,6 +60,7 @@ class Description:
     faces: int
     quality: tuple[str, ...]
     metadata: Mapping[str, str]
+    impression: Impression | None = None
 
     def to_words(self) -> dict[str, Any]:
         """For a model: words only; metadata shortened, as data."""
@@ -81,6 +87,7 @@ def describe(pictures: ImageSource, handle: str) -> Description:
         faces=pictures.count_faces(handle),
         quality=_quality(pictures, handle),
         metadata=pictures.metadata(handle),
+        impression=pictures.impression(handle),
     )
 
 

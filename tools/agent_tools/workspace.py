@@ -18,6 +18,7 @@ from tools.agent_tools.facts import (
     file_fact,
     gallery_facts,
     hit_facts,
+    impression_fact,
     list_facts,
     meaning_facts,
     photo_facts,
@@ -35,8 +36,9 @@ from tools.localisers import Localisation, localise_forgery
 from tools.media.images import Photo, UnreadableImage, decode_photo, metadata_texts, read_bytes
 from tools.media.videos import photo_at, video_metadata_texts
 from tools.search.checking.alone import AloneResult, judge_alone
+from tools.search.checking.impression import Impression
 from tools.search.model_bundle import ModelBundle, map_detector
-from tools.search.query import Query
+from tools.search.query import NoFace, Query, SeveralFaces
 from tools.search.reranking.rerank_input import RerankMeasure
 from tools.search.reranking.reranker import MAX_RERANKED_HITS, RERANK_MEASURES, Reranker
 from tools.search.results import Findings, Hit
@@ -105,7 +107,8 @@ class Workspace:
         self._compared_in: dict[str, SearchOutcome | None] = {}
         self._located: dict[str, Localisation] = {}
         self._judged: dict[str, AloneResult] = {}
-        self._files: dict[tuple[SearchOutcome | None, str], Fact] = {}
+        self._impressions: dict[str, Impression] = {}
+        self._files: dict[tuple[SearchOutcome | None, str], tuple[Fact, ...]] = {}
 
     # -- photos and pictures ------------------------------------------------------------------
 
@@ -450,14 +453,30 @@ class Workspace:
         return found
 
     def describe(self, handle: str) -> Description:
-        """Describe a photo or hit; its file's properties become a fact about it."""
+        """Describe a photo or hit; its file's properties and the impression become facts."""
         found = describe(self, handle)
-        self._files[self._search, handle] = file_fact(handle, found.to_words())
+        told = file_fact(handle, found.to_words()), impression_fact(handle, found.impression)
+        self._files[self._search, handle] = told
         return found
 
+    def impression(self, handle: str) -> Impression | None:
+        """The model's impression of a photo or hit and its face; None without its network.
+
+        It is only shown: no verdict, order or evidence depends on it.
+        """
+        look = self.instruments.look
+        if look is None:
+            return None
+        try:
+            key, keypoints = self._face_key(handle), self.face(handle).face.keypoints
+        except (NoFace, SeveralFaces):
+            key, keypoints = handle, None
+        if key not in self._impressions:
+            self._impressions[key] = look(self.pixels(handle), keypoints)
+        return self._impressions[key]
+
     def _file_facts(self, handle: str) -> tuple[Fact, ...]:
-        found = self._files.get((self._search, handle))
-        return () if found is None else (found,)
+        return self._files.get((self._search, handle), ())
 
     def _gallery_facts(self) -> tuple[Fact, ...]:
         try:

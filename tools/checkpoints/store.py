@@ -17,6 +17,7 @@ from urllib.request import OpenerDirector
 
 from tools.checkpoints.download import HTTPS, Progress, download_file
 from tools.checkpoints.table import (
+    CHAT_COMPONENTS,
     CHAT_WEIGHTS_DIR,
     PROFILES,
     WEIGHTS_DIR,
@@ -66,7 +67,8 @@ class FileStatus:
 def checkpoint_folder(checkpoint: Checkpoint, models_dir: Path) -> Path:
     """Folder of a checkpoint, existing or not: in the package (pocket) or data folder (full)."""
     if checkpoint.profile == "pocket":
-        return (CHAT_WEIGHTS_DIR if checkpoint.part == "vlm" else WEIGHTS_DIR) / checkpoint.folder
+        chat = checkpoint.part in CHAT_COMPONENTS
+        return (CHAT_WEIGHTS_DIR if chat else WEIGHTS_DIR) / checkpoint.folder
     return models_dir / checkpoint.profile / checkpoint.part
 
 

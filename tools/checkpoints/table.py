@@ -16,7 +16,11 @@ WEIGHTS_DIR = Path(__file__).parent / "weights"
 CHAT_WEIGHTS_DIR = Path(__file__).parents[2] / "assistant" / "chat_model" / "weights"
 """The chat model's weights lie beside the code that runs it."""
 
-Component = Literal["faces", "encoder", "heads", "detectors", "embedders", "verdict", "vlm"]
+Component = Literal[
+    "faces", "encoder", "heads", "detectors", "embedders", "verdict", "vlm", "reader", "looking"
+]
+CHAT_COMPONENTS: tuple[Component, ...] = ("vlm", "reader", "looking")
+"""Parts whose shipped weights belong to the chat."""
 Profile = Literal["pocket", "full"]
 
 CONFIG = "open_clip_config.json"
@@ -176,6 +180,32 @@ POCKET_VLM = Checkpoint(
     validated_on="see assistant/chat_model/weights/vlm/CARD.md",
     folder="vlm",
 )
+REQUEST_READER = Checkpoint(
+    part="reader",
+    name="request reader",
+    profile="pocket",
+    source="python -m assistant.training.reader.train",
+    revision=None,
+    files={"adapters.safetensors": None},
+    license="Apache-2.0, like the language model of `unmask setup` that it adapts",
+    size_bytes=None,
+    preprocessing="the language model's tokenizer; at most 96 tokens",
+    validated_on="see assistant/chat_model/weights/reader/CARD.md",
+    folder="reader",
+)
+IMPRESSION_HEADS = Checkpoint(
+    part="looking",
+    name="impression heads",
+    profile="pocket",
+    source="python -m assistant.training.looking.train",
+    revision=None,
+    files={"heads.safetensors": None, "FIGURES.json": None},
+    license=POCKET_LICENSE,
+    size_bytes=None,
+    preprocessing="224×224 views of the picture and the aligned face, CLIP mean and std",
+    validated_on="see assistant/chat_model/weights/looking/CARD.md",
+    folder="looking",
+)
 
 BUFFALO_L = Checkpoint(
     part="faces",
@@ -304,6 +334,8 @@ PROFILES: Mapping[Profile, Mapping[Component, Checkpoint]] = MappingProxyType(
             "embedders": POCKET_EMBEDDERS,
             "verdict": POCKET_VERDICT,
             "vlm": POCKET_VLM,
+            "reader": REQUEST_READER,
+            "looking": IMPRESSION_HEADS,
         },
         # No `verdict`: the full profile's scores have not been calibrated. It has no probabilities
         # until a user fits a calibration on their own labelled data.

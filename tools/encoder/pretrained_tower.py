@@ -94,17 +94,35 @@ class PretrainedTower:
             self._known.popitem(last=False)
         return np.stack(rows) if rows else np.empty((0, 0, 0), np.float16)
 
+    def block_tokens(self, crops: Sequence[np.ndarray], blocks: Sequence[int]) -> np.ndarray:
+        """(n, blocks, 1 + cells, width) float16 of crops (h, w, 3) uint8 RGB; not cached.
+
+        `blocks` count from 1. The class token comes first, then the cells row by row.
+        """
+        import torch
+
+        rows: list[np.ndarray] = []
+        for start in range(0, len(crops), BATCH_SIZE):
+            images = self.preprocessing.batch(crops[start : start + BATCH_SIZE])
+            with torch.inference_mode():
+                states = self._states(images)
+                chosen = torch.stack([states[block - 1].half() for block in blocks], dim=1)
+            rows.append(chosen.numpy())
+        return np.concatenate(rows) if rows else np.empty((0, len(blocks), 0, 0), np.float16)
+
     def _features(self, images: "Tensor") -> np.ndarray:
         import torch
 
-        wanted = self.preprocessing
-        mean, std = (torch.tensor(it).view(3, 1, 1) for it in (wanted.mean, wanted.std))
-        pixels = (images.float() / 255 - mean) / std
         with torch.inference_mode():
-            states = list(self._network.states(pixels.to(_dtype())))
+            states = self._states(images)
             parts = [it[:, 0] for it in states] + [it[:, 1:].float().mean(dim=1) for it in states]
             features: np.ndarray = torch.stack([it.half() for it in parts], dim=1).numpy()
         return features
+
+    def _states(self, images: "Tensor") -> Sequence["Tensor"]:
+        """The output of each block for images (n, 3, s, s) uint8: (n, 1 + cells, width)."""
+        pixels = self.preprocessing.normalise(images).to(_dtype())
+        return list(self._network.states(pixels))
 
 
 def _dtype() -> Any:

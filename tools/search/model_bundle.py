@@ -9,6 +9,7 @@ from tools.detectors.protocol import AnyDetector
 from tools.encoder.clip import Encoder
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import FaceEmbedder
+from tools.search.checking.impression import Look
 from tools.verdict.rule import VerdictRule
 
 
@@ -46,6 +47,10 @@ class ModelBundle(Protocol):
     @property
     def second_embedder(self) -> FaceEmbedder | None:
         """A second face embedder, for a second opinion on identity; may be None."""
+
+    @property
+    def look(self) -> Look | None:
+        """Forms an impression of a picture, which is only shown; None without its network."""
 
     @property
     def notices(self) -> Sequence[str]:

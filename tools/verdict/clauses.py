@@ -85,6 +85,7 @@ _WORDED: Mapping[str, str] = {
     "verdict": "the verdict on {it} is {reads}",
     "regions": "{reads}",
     "file": "{it} is {reads}",
+    "impression": "the model's impression of {it}, not a measurement: {reads}",
     "faces": "{it} shows {reads}",
 }
 

@@ -329,6 +329,11 @@ _MEASURE_TERMS: _Rows = (
         "saving. It can be added or removed by anyone, so it has no part in a verdict.",
     ),
     (
+        "impression",
+        "What a network names when it looks at a picture, such as a screenshot or blur. It "
+        "is not measured and can be wrong, so it has no part in a verdict.",
+    ),
+    (
         "bank",
         "The known forged and authentic pictures that a new one is compared with.",
     ),

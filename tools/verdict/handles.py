@@ -3,9 +3,10 @@
 `Q1` is a query photo, `H3` the third hit of the latest search, `C1` a comparison of two faces. A
 fact is cited in square brackets, and the application replaces the citation by a whole clause:
 `[H3.E2]` evidence, `[H3.P1]` a calibrated probability, `[H3.verdict]`, `[H3.regions]`, `[H3.file]`,
-`[Q1.faces]`, `[S2]` a count of the latest search, `[hits.inconclusive]` the hits with a verdict,
-`[G1]` a count of the gallery, `[about.E2]` the meaning of a measure. Some have more readable
-aliases (`ALIASES`). The model never sees a path and never writes a number or a verdict.
+`[H3.impression]` what a model believes to see, `[Q1.faces]`, `[S2]` a count of the latest search,
+`[hits.inconclusive]` the hits with a verdict, `[G1]` a count of the gallery, `[about.E2]` the
+meaning of a measure. Some have more readable aliases (`ALIASES`). The model never sees a path and
+never writes a number or a verdict.
 """
 
 import re
@@ -32,7 +33,7 @@ ALIASES = {
 """Aliases of facts; the first three follow a subject, as in `H3.identity`."""
 
 _SUBJECT = r"[QHC][1-9]\d{0,2}"
-_OF_SUBJECT = r"[EP][1-9]\d?|verdict|regions|file|faces|identity|forgery|impersonation"
+_OF_SUBJECT = r"[EP][1-9]\d?|verdict|regions|file|faces|impression|identity|forgery|impersonation"
 _VERDICT = "|".join(key.replace("_", "[_ -]") for key in VERDICT_KEYS)
 _FACT = (
     rf"{_SUBJECT}\.(?:{_OF_SUBJECT})|[SG][1-9]|gallery|hits\.(?:all|{_VERDICT})|"

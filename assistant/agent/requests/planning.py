@@ -5,7 +5,7 @@ missing. Pure: the same request in the same state gives the same plan.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assistant.agent.requests import slots
 from assistant.agent.requests.counts import parse_further, parse_top
@@ -73,7 +73,7 @@ def _missing(request: Request) -> Plan | None:
         return Plan(text=f"[about.{fact}].")
     if name in (*_SEARCHES, *_OWN) and not state.photos:
         return Plan(text=phrases.ASK_PHOTO)
-    if name in _ABOUT_A_HIT and slots.photo_named(request.text, state) and name != "compare":
+    if name in _ABOUT_A_HIT and _photo(request) and name != "compare":
         return None  # about a query photo, which needs no search
     if name in (*_ABOUT_THE_LIST, *_ABOUT_A_HIT) and state.hits is None:
         first = phrases.SEARCH_FIRST if state.photos else phrases.PHOTO_FIRST
@@ -92,11 +92,22 @@ def _call(name: str, **arguments: object) -> Plan:
 
 def _hit(request: Request) -> str:
     """The hit that the request is about, or the query photo that it names instead."""
-    photo = slots.photo_named(request.text, request.state)
+    photo = _photo(request)
     if photo and request.name != "compare":
         return photo
     named = slots.hits_named(request.text, request.state)
     return named[0] if named else ""
+
+
+def _photo(request: Request) -> str:
+    """The query photo that a request names, or "the picture" that came with it or stands alone."""
+    state, text = request.state, request.text
+    named = slots.photo_named(text, state)
+    if named or request.name != "describe" or slots.hits_named(text, replace(state, last="")):
+        return named
+    if state.new:
+        return state.new[0]
+    return state.photos[-1] if state.photos and state.hits is None else ""
 
 
 def _find(request: Request) -> Plan:

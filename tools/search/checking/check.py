@@ -187,7 +187,7 @@ class _Check:
             evidence=judged.evidence,
             explanation=render(explain_alone(judged.assessment, judged.evidence)),
         )
-        return self._located(made, pixels, face)
+        return self._seen(self._located(made, pixels, face), pixels, face)
 
     def _of_candidate(self, found: Candidate, *, rule: VerdictRule | None) -> CheckedFace:
         pictures, record, still = self._pictures, found.record, found.moment is None
@@ -210,8 +210,13 @@ class _Check:
                 if found.moment is not None
                 else read_photo(hit.path).pixels
             )
-            return self._located(made, pixels, record.face)
+            return self._seen(self._located(made, pixels, record.face), pixels, record.face)
         return made
+
+    def _seen(self, made: CheckedFace, pixels: np.ndarray, face: Face) -> CheckedFace:
+        """The same with the model's impression, which nothing else reads."""
+        look = self._models.look
+        return made if look is None else replace(made, impression=look(pixels, face.keypoints))
 
     def _located(self, made: CheckedFace, pixels: np.ndarray, face: Face) -> CheckedFace:
         """The same with the map of the face, if something speaks for a forgery."""

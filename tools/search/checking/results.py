@@ -9,6 +9,7 @@ from tools.errors import ToolError
 from tools.localisers import Localisation
 from tools.media.file_names import printable
 from tools.provenance.findings import LIMITS, Provenance
+from tools.search.checking.impression import Impression
 from tools.search.results import judged_by
 from tools.verdict.evidence import Evidence
 from tools.verdict.interpretation import interpret_forgery, interpret_person
@@ -24,7 +25,8 @@ class CheckedFace:
     (x1, y1, x2, y2) is in pixels of the upright picture. Without a reference the verdict is
     "forged", "no forgery found", "inconclusive" or "not assessed", and nothing is said about the
     person. `located` is the map of the face; None where nothing speaks for a forgery, because a map
-    shows something on any photograph.
+    shows something on any photograph. `impression` is what a network names about the picture and
+    this face; None without the network. It has no part in the verdict.
     """
 
     paths: tuple[Path, ...]
@@ -36,6 +38,7 @@ class CheckedFace:
     evidence: tuple[Evidence, ...]
     explanation: str
     located: Localisation | None = None
+    impression: Impression | None = None
     at: str = ""
     seen: str = ""
 
@@ -96,6 +99,9 @@ class CheckedFace:
             **judged_by(given),
             "where": self.where,
             "regions": [item.to_json() for item in self.located.evidence] if self.located else [],
+            "impression": (
+                None if self.impression is None else [it.to_json() for it in self.impression]
+            ),
             "evidence": [item.to_json() for item in self.evidence],
             "explanation": self.explanation,
         }

@@ -51,6 +51,7 @@ class CalibrationModels:
     profile: str = "pocket"
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     localising_detectors: Sequence[tuple[AnyDetector, Calibration | None]] = ()
+    look: None = None
 
     def further(
         self, pixels: np.ndarray, record: FaceRecord, scores: Scores, query: Query

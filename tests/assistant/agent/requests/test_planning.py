@@ -89,6 +89,22 @@ def test_calls_are_about_what_the_words_name(
     assert calls(planned(name, text)) == wanted
 
 
+@pytest.mark.parametrize(
+    ("text", "state", "image"),
+    [
+        ("what do you see in H3?", LISTED, "H3"),
+        ("what is in the picture?", CaseState(("Q1",), ("Q1",)), "Q1"),
+        ("what is in the picture?", CaseState(("Q1", "Q2")), "Q2"),
+        ("and what is this?", CaseState(("Q1", "Q2"), ("Q2",), ("Q1",), 3, "H2"), "Q2"),
+        ("describe H2", CaseState(("Q1", "Q2"), ("Q2",), ("Q1",), 3), "H2"),
+        ("describe it", LISTED, "H5"),
+    ],
+)
+def test_the_picture_is_the_one_that_came_last(text: str, state: CaseState, image: str) -> None:
+    """A photo that came with the words, or the latest before a search, unless a hit is named."""
+    assert calls(planned("describe", text, state)) == [("describe_image", {"image": image})]
+
+
 def test_photos_that_came_with_the_request_are_searched_for() -> None:
     """Another person's photo alone; further photos of the person with the earlier ones."""
     state = CaseState(("Q1", "Q2"), ("Q2",), ("Q1",), 12)

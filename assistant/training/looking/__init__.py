@@ -1,0 +1,1 @@
+"""How the heads behind the model's impression were trained."""
