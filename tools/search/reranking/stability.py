@@ -120,7 +120,7 @@ def _scores(
         embeddings=np.stack(models.faces.embed([(pixels, face.keypoints) for pixels in pictures])),
         face_features=features[: len(takes)],
         image_features=features[len(takes) :],
-        face_hashes=[face_hash(pixels, face) for pixels in pictures],
+        face_hashes=[face_hash(pixels, face.keypoints) for pixels in pictures],
         interocular_px=[face.quality.interocular_px] * len(takes),
         unmask_marks=[bool(takes[0].scores.get("unmask_mark"))] * len(takes),
     )
