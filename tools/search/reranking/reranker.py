@@ -18,6 +18,7 @@ from tools.media.videos import frame_at
 from tools.search.aggregation import Candidate, assess_scores
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
+from tools.search.reranking.other_version import OtherVersion, VersionFinder
 from tools.search.reranking.pixel_detectors import picture_scores
 from tools.search.reranking.reference_comparison import reference_scores
 from tools.search.reranking.rerank_input import RerankInput, RerankMeasure
@@ -42,10 +43,16 @@ RERANK_MEASURES: tuple[RerankMeasure, ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RerankResult:
-    """Result of reranking one hit: further `scores`, and the hit's scores by retake."""
+    """Result of reranking one hit: further `scores`, and the hit's scores by retake.
+
+    `version` is another version of its photograph, if one is proven; `missing_version` is the id of
+    a picture that may be one, but whose file is gone.
+    """
 
     scores: Scores
     perturbed_scores: Mapping[str, Scores]
+    version: OtherVersion | None = None
+    missing_version: str | None = None
 
 
 class Reranker:
@@ -62,7 +69,7 @@ class Reranker:
     ) -> None:
         self._measurements = tuple(measurements)
         self._on_progress = on_progress or (lambda _done, _total: None)
-        self._known: dict[tuple[str, bytes], RerankResult] = {}
+        self._known: dict[tuple[str, bytes, int], RerankResult] = {}
 
     def rerank(
         self,
@@ -79,16 +86,21 @@ class Reranker:
         """
         photos = cache(lambda: tuple(iter_readable_photos(query)))
         details = cache(lambda: tuple(local_features(pixels) for pixels, _ in photos()))
+        versions = VersionFinder(gallery, lambda it: _picture(gallery, it, query), rule=rule)
+        content = hash(versions.layouts.image_ids)  # another version may have been added
         seen: list[RerankResult | None] = []
         for number, hit in enumerate(hits):
             self._on_progress(number, len(hits))
-            key = hit.record.id, query.template.tobytes()
-            if key not in self._known and (pixels := _picture(gallery, hit, query)) is not None:
+            key, image_id = (hit.record.id, query.template.tobytes(), content), hit.record.image_id
+            if (
+                key not in self._known
+                and (pixels := _picture(gallery, image_id, query)) is not None
+            ):
                 face, scores = hit.record.face, hit.scores
                 rerank_input = RerankInput(
                     pixels, face, scores, query, photos(), instruments, query_local_features=details
                 )
-                self._known[key] = self._look(rerank_input, of_video=hit.moment is not None)
+                self._known[key] = self._look(rerank_input, hit, versions)
             seen.append(self._known.get(key))
         self._on_progress(len(hits), len(hits))
         # The scores of a missing picture are None rather than absent.
@@ -99,7 +111,9 @@ class Reranker:
             _judged(hit, each, missing, rule=rule) for hit, each in zip(hits, seen, strict=True)
         ]
 
-    def _look(self, rerank_input: RerankInput, *, of_video: bool) -> RerankResult:
+    def _look(
+        self, rerank_input: RerankInput, hit: Candidate, versions: VersionFinder
+    ) -> RerankResult:
         further: dict[str, float | None] = {}
         again, rule = list[RerankMeasure](), rerank_input.instruments.rule
         for measurement in self._measurements:
@@ -110,12 +124,13 @@ class Reranker:
                     again.append(measurement)
         if rule is None:  # no verdict to test
             return RerankResult(further, {})
-        whole = replace(
-            rerank_input, scores={**rerank_input.scores, **further}, requested_scores=rule.needs
-        )
-        return RerankResult(
-            further, scores_under_perturbation(whole, measurements=again, of_video=of_video)
-        )
+        whole = replace(rerank_input, scores={**rerank_input.scores, **further})
+        found = versions.find(whole, hit.record)
+        retaken = scores_under_perturbation(
+            replace(whole, requested_scores=rule.needs),
+            measurements=again, of_video=hit.moment is not None,
+        )  # fmt: skip
+        return RerankResult({**further, **found.scores}, retaken, found.version, found.missing)
 
 
 def _judged(
@@ -137,18 +152,20 @@ def _judged(
     if again and given.verdict != "not assessed":
         scores[VERDICT_STABILITY] = 1 - len(changed_by) / len(again)
     return replace(
-        hit, scores=scores, assessment=rule.check_stability(given, again), changed_by=changed_by
-    )
+        hit, scores=scores, assessment=rule.check_stability(given, again), changed_by=changed_by,
+        version=seen.version, missing_version=seen.missing_version,
+    )  # fmt: skip
 
 
-def _picture(gallery: PictureSource, hit: Candidate, query: Query) -> np.ndarray | None:
+def _picture(gallery: PictureSource, image_id: str, query: Query) -> np.ndarray | None:
     """The indexed picture, from any path where it still exists; None if there is none."""
-    for path in gallery.paths_of(hit.record.image_id):
+    moment = gallery.image(image_id).moment
+    for path in gallery.paths_of(image_id):
         with contextlib.suppress(UnreadableImage):
-            if hit.moment is not None:
-                return frame_at(path, hit.moment.time_s)
+            if moment is not None:
+                return frame_at(path, moment.time_s)
             photo = query.decoded.get(path) or read_photo(path)
-            if photo.id == hit.record.image_id:  # otherwise it was overwritten with another picture
+            if photo.id == image_id:  # otherwise it was overwritten with another picture
                 return photo.pixels
     return None
 
