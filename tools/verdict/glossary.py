@@ -192,9 +192,9 @@ _FORGERY_TERMS: _Rows = (
     ("swap|face swap", "A forgery that puts one person's face on the picture of another person."),
     (
         "other version|original|proof by the original",
-        "A picture of the collection that is the same photograph with another face in one place. "
-        "At least one of the two was altered, whatever a detector scores. Which one is judged by "
-        "their forgery scores; where these are too close, neither is accused.",
+        "A picture that is the same photograph with another face in one place: at least one of the "
+        "two was altered, whatever a detector scores. Which one is judged by their forgery scores; "
+        "where these are too close, neither is accused.",
     ),
     (
         "partial swap",
