@@ -105,8 +105,8 @@ def _overlap(one: Box, other: Box) -> float:
 
 
 def _place(alignment: Alignment, face: Box) -> Box:
-    """The largest place that differs if it lies in the face, else the face."""
-    differs = alignment.differs
+    """The box of the face, with the largest place that differs if it reaches beyond the face."""
+    face, differs = np.asarray(face, float), alignment.differs
     if differs is None or _overlap(differs, face) <= 0:
-        return np.asarray(face, float)
-    return np.asarray(differs, float)
+        return face
+    return np.concatenate([np.minimum(face[:2], differs[:2]), np.maximum(face[2:], differs[2:])])
