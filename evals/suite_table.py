@@ -117,6 +117,11 @@ SUITES: Mapping[str, Suite] = {
         "Is the same photograph recognised without false matches?",
         "pocket",
     ),
+    "versions": Suite(
+        "evals.suites.same_photograph.versions",
+        "Are face swaps proven by the photograph that they were made from?",
+        "pocket",
+    ),
     "requests": Suite(
         "evals.suites.agent.requests",
         "Are requests understood that the training's authors did not word?",

@@ -34,6 +34,7 @@ from tools.gallery.database_file import transaction
 from tools.media.file_names import printable
 
 _KEPT = ("gallery", DELETED, DELETION)
+_ABOUT_ANOTHER = ("other_version", "missing_version")
 _WAIT_MS = 3000
 _SHORTEST_NAME = 6  # the length of "1a.jpg": shorter names may stand for anything
 
@@ -188,8 +189,12 @@ def _emptied(entries: Sequence[CaseEntry], subject: Subject, *, on: str) -> list
 def _hit_paths(entries: Sequence[CaseEntry], names: Collection[str]) -> Iterator[Path]:
     for entry in (it for it in entries if it.kind == "search"):
         for hit in entry.body["findings"]["hits"]:
-            if _named(hit, names):
+            other = hit.get("other_version")  # hits of older records have none
+            itself = {key: it for key, it in hit.items() if key not in _ABOUT_ANOTHER}
+            if _named(itself, names):
                 yield from (Path(it) for it in (hit["path"], *hit["other_paths"]))
+            if other is not None and _named(other, names):
+                yield Path(other["path"])
 
 
 def _each_emptied(

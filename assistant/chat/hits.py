@@ -18,6 +18,7 @@ from assistant.conversation.steps import CheckedSentence
 from assistant.report.data_uris import data_uri, draw_box
 from assistant.report.maps import MapView, distance_view, forgery_view
 from assistant.report.templating import inconclusive_bands, render_template
+from assistant.report.versions import version_view
 from tools.agent_tools.casework_tools import EXPORT_FORMATS
 from tools.agent_tools.copies import NEAR_BITS, group_copies
 from tools.agent_tools.hit_filter import DECISIONS
@@ -209,6 +210,7 @@ def detail_html(
         heat=None if located is None else forgery_view(located),
         distance=None if reference_distance_map is None else distance_view(reference_distance_map),
         picture=picture,
+        version=version_view(hit, image),
         further=further,
         origin=_origin(hit),
         impression=impression,

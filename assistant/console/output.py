@@ -175,6 +175,9 @@ def print_findings(
     console.print(_hit_table(findings.hits, truths or {}, shared=shared, copies=copies))
     console.print(_totals(findings))
     print_copies(copies)
+    for hit in findings.hits:
+        if hit.version is not None:
+            console.print(Text(_with_another_face(hit, shared), overflow="fold"))
     for hit in findings.hits if explain else _worth_a_word(findings.hits):
         name = _shown(hit, shared)
         console.print(Text.assemble(f"\n{hit.rank}  ", badge(hit.verdict), f"  {name}"))
@@ -182,6 +185,18 @@ def print_findings(
         console.print(_indented(_evidence_lines(hit, everything=explain)))
     if not explain:
         console.print("\n--explain gives the reasons and all the evidence for every hit.")
+
+
+def _with_another_face(hit: "Hit", shared: Path | None) -> str:
+    """One line about another version of a hit's photograph."""
+    name = escape_terminal(hit.version.name) if hit.version else ""
+    decided = hit.assessment.question == "one_of_two"
+    place = hit.assessment.fake_place if decided else None
+    which = {"high": "this one", "low": "more likely the other one"}.get(place or "", "one of them")
+    return (
+        f"{hit.rank}  {_shown(hit, shared)}: the same photograph as {name}, with another face; "
+        f"altered: {which}"
+    )
 
 
 def _shared_folder(hits: Sequence["Hit"]) -> Path | None:

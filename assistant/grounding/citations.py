@@ -67,7 +67,7 @@ def _whom(id_: str, fact: Fact | None) -> str:
     return (fact.whom if fact is not None else "") or parse_handle(id_).subject
 
 
-_YES_OR_NO = ("E8", "E10")
+_YES_OR_NO = ("E8", "E10", "E34")
 """Measures whose clause expresses the value 0 or 1 in words."""
 
 

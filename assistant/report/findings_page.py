@@ -15,6 +15,7 @@ from assistant.report.data_uris import data_uri, draw_box
 from assistant.report.further_maps import extra_map_views
 from assistant.report.maps import map_views
 from assistant.report.templating import inconclusive_bands, render_template
+from assistant.report.versions import version_view
 from tools.agent_tools.copies import group_copies
 from tools.agent_tools.review import Decision, HitNote
 from tools.errors import SetupError, ToolError
@@ -93,14 +94,17 @@ def _hit_view(
         "maps": [],
         "further": [],
         "provenance": None,
+        "version": None,
     }
     try:
         pixels = read_pixels_at(hit.path, hit.time_s)
     except ToolError:
+        view["version"] = version_view(hit, None)
         return view  # moved or deleted since it was indexed; the page reports it
     with contextlib.suppress(ToolError):
         view["provenance"] = read_provenance(hit.path)
     view["image"] = data_uri(draw_box(pixels, np.asarray(hit.box)))
+    view["version"] = version_view(hit, pixels)
     view["face"] = data_uri(aligned_crop(pixels, np.asarray(hit.keypoints), size=_FACE_PX))
     face = None if models is None else _same_face(hit, models.faces.analyse([pixels])[0])
     if models is not None and face is not None:

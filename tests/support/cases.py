@@ -8,6 +8,7 @@ from PIL import Image, PngImagePlugin
 
 from assistant import Settings, Unmask
 from tools.agent_tools.workspace import Workspace
+from tools.faces.analyser import FaceAnalyser
 from tools.forge.forgery import Forgery, forge, save_forgery
 
 GALLERY = "case"
@@ -36,6 +37,17 @@ def impersonation(unmask: Unmask, *, seed: int) -> Forgery:
 def altered_portrait(unmask: Unmask) -> Forgery:
     """Another man's face on the portrait, whose surroundings are as before."""
     return _swapped(unmask, other_pixels(), onto=astronaut_pixels(), seed=0)
+
+
+def forged_group(faces: FaceAnalyser) -> np.ndarray:
+    """The group with the portrait's face in place of the leftmost one's."""
+    group, portrait = group_pixels(), astronaut_pixels()
+    theirs, (hers,) = faces.analyse([group, portrait])
+    assert theirs[0].landmarks is not None and hers.landmarks is not None
+    return forge(
+        group, theirs[0].landmarks, family="face_swap", rng=np.random.default_rng(0),
+        source_pixels=portrait, source_landmarks=hers.landmarks,
+    ).pixels  # fmt: skip
 
 
 def _swapped(unmask: Unmask, source: np.ndarray, *, onto: np.ndarray, seed: int) -> Forgery:

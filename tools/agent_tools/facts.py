@@ -15,6 +15,7 @@ from tools.verdict.glossary import MEANINGS
 from tools.verdict.handles import IN_WORDS, VERDICT_KEYS, Fact, parse_handle
 from tools.verdict.interpretation import (
     CHANGES,
+    PROVEN,
     interpret_forgery,
     interpret_identity,
     interpret_impersonation,
@@ -111,10 +112,14 @@ def facts_for_model(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     """The facts for a language model's prompt.
 
     It includes all facts of a search, but reranking evidence only for a verdict that changes under
-    retakes. The verdict's own readings cover the other reranking results; more measurements would
-    hide the important ones, most of all from a small model. The screen shows them all.
+    retakes and for another version of the photograph. The verdict's own readings cover the other
+    reranking results; more measurements would hide the important ones, most of all from a small
+    model. The screen shows them all.
     """
-    return tuple(fact for fact in facts if not _further(fact) or fact.reads == CHANGES)
+    return tuple(fact for fact in facts if not _further(fact) or fact.reads in _DECISIVE)
+
+
+_DECISIVE = (CHANGES, PROVEN)
 
 
 def _further(fact: Fact) -> bool:

@@ -4,8 +4,6 @@ The template and margin are those of GenD (WACV 2026, `detector.py`). They use t
 as insightface's detectors, so pocket and full checkpoints share one crop.
 """
 
-from typing import Protocol
-
 import cv2
 import numpy as np
 
@@ -51,21 +49,15 @@ def aligned_crop(
     return warp(pixels, matrix, size=size, border=cv2.BORDER_REFLECT_101)
 
 
-def face_hash(pixels: np.ndarray, face: "HasKeypoints") -> int:
+def face_hash(pixels: np.ndarray, keypoints: np.ndarray) -> int:
     """64-bit perceptual hash of the aligned face: copies of one face agree in most bits.
+
+    `keypoints` (5, 2) are in pixels of the image.
 
     Does not show: that two faces belong to one person; pose and light change it as much as
     identity.
     """
-    return perceptual_hash(aligned_crop(pixels, face.keypoints, size=128, margin=1.0))
-
-
-class HasKeypoints(Protocol):
-    """A face with five keypoints (5, 2) px."""
-
-    @property
-    def keypoints(self) -> np.ndarray:
-        """Left eye, right eye, nose, left and right mouth corner."""
+    return perceptual_hash(aligned_crop(pixels, keypoints, size=128, margin=1.0))
 
 
 def warp(

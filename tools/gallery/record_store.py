@@ -37,6 +37,7 @@ from tools.gallery.records import (
     GalleryCounts,
     ImageRecord,
     IndexExtent,
+    PictureLayouts,
     Vector,
 )
 from tools.gallery.retention import RetentionNote, overdue_notice
@@ -419,6 +420,10 @@ class Gallery:
         """The faces in a picture, from left to right."""
         rows = self._all(f"{sql.SELECT_FACE} WHERE image_id = ? ORDER BY ordinal", (image_id,))
         return [self._face(row) for row in rows]
+
+    def layouts(self) -> PictureLayouts:
+        """The perceptual hashes of every picture and frame, and of the faces in them."""
+        return PictureLayouts.of(self._all(sql.SELECT_LAYOUTS), self._all(sql.SELECT_FACE_LAYOUTS))
 
     # -- embeddings ---------------------------------------------------------------------------
 

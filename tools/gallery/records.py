@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,6 +166,36 @@ class IndexExtent:
     epoch: str
     faces: int
     last: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureLayouts:
+    """Perceptual hashes of all pictures and video frames, and of the faces in them.
+
+    `image_hashes` (n,) uint64 belong to `image_ids`; `face_hashes` (f,) uint64 are those of the
+    aligned faces, and `face_images` (f,) the position of each one's picture in `image_ids`.
+    """
+
+    image_ids: Sequence[str]
+    image_hashes: NDArray[np.uint64]
+    face_hashes: NDArray[np.uint64]
+    face_images: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, images: Sequence[tuple[str, int]], faces: Sequence[tuple[str, int]]) -> Self:
+        """From (image id, hash) of the pictures and of the faces, hashes of either sign."""
+        places = {image_id: place for place, (image_id, _) in enumerate(images)}
+        known = [(places[image_id], number) for image_id, number in faces if image_id in places]
+        return cls(
+            image_ids=tuple(places),
+            image_hashes=_unsigned([number for _, number in images]),
+            face_hashes=_unsigned([number for _, number in known]),
+            face_images=np.array([place for place, _ in known], np.intp),
+        )
+
+
+def _unsigned(hashes: Sequence[int]) -> NDArray[np.uint64]:
+    return np.array([number % (1 << 64) for number in hashes], np.uint64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

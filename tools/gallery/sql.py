@@ -33,6 +33,8 @@ SELECT_IMAGE = (
     " features, indexed_at, video_id, time_s FROM images"
     " LEFT JOIN video_frames ON image_id = id"
 )
+SELECT_LAYOUTS = "SELECT id, perceptual_hash FROM images WHERE id NOT IN (SELECT id FROM videos)"
+SELECT_FACE_LAYOUTS = "SELECT image_id, face_hash FROM faces WHERE face_hash IS NOT NULL"
 INSERT_VIDEO = "INSERT INTO videos (id, duration_s) VALUES (?, ?)"
 INSERT_FRAME = "INSERT INTO video_frames (image_id, video_id, time_s) VALUES (?, ?, ?)"
 SELECT_MOMENT = "SELECT image_id, video_id, time_s FROM video_frames"

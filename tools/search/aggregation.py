@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tools.gallery.records import FaceRecord, FramePosition
+from tools.search.reranking.other_version import OtherVersion
 from tools.verdict.calibration import Scores
 from tools.verdict.rule import NOT_ASSESSED, Assessment, VerdictRule
 
@@ -30,7 +31,8 @@ class Candidate:
     the whole video. `moments` are the times (s) of the strongest frames, strongest first, and
     `frames_seen` is the number of frames that show the person. If that is 0, the scores are means
     over the frames that may show the person, or, without such frames, those of the most similar
-    frame.
+    frame. `version` is another version of the photograph, if reranking proved one, and
+    `missing_version` the id of a picture that may be one and whose file is gone.
     """
 
     record: FaceRecord
@@ -40,6 +42,8 @@ class Candidate:
     moments: tuple[float, ...] = ()
     frames_seen: int | None = None
     changed_by: tuple[str, ...] = ()
+    version: OtherVersion | None = None
+    missing_version: str | None = None
 
     @property
     def similarity(self) -> float:

@@ -188,7 +188,7 @@ def query_faces(looks: Sequence[Shown], *, name: str, encoder: ImageEncoder) -> 
             marked=look.photo.unmask_forgery,
             face=look.face,
             features=features,
-            face_hash=face_hash(look.photo.pixels, look.face),
+            face_hash=face_hash(look.photo.pixels, look.face.keypoints),
             time_s=look.time_s,
         )
         for look, features in zip(looks, encoder.encode_images(crops), strict=True)

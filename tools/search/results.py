@@ -12,6 +12,49 @@ from tools.verdict.rule import VERDICTS, Assessment, Verdict
 
 
 @dataclass(frozen=True, slots=True)
+class HitVersion:
+    """Another version of a hit's photograph: the same picture with another face in one place.
+
+    `paths` are its files, or with `file_missing` their last known locations; for a frame of a
+    video, `time_s` is its time (for `paged` files the page, counted from 0). `box` (x1, y1, x2, y2)
+    is the other face in its pixels; `matrix` (2 rows of 3) maps these to the hit's pixels, where
+    `place` is the box of what differs.
+    """
+
+    image_id: str
+    paths: tuple[Path, ...]
+    file_missing: bool
+    box: tuple[float, float, float, float]
+    place: tuple[float, float, float, float]
+    matrix: tuple[tuple[float, float, float], tuple[float, float, float]]
+    time_s: float | None = None
+    paged: bool = False
+
+    @property
+    def path(self) -> Path:
+        """The first file that holds it."""
+        return self.paths[0]
+
+    @property
+    def name(self) -> str:
+        """The file's name, with the position in it."""
+        return printable(Path(self.path.name)) + format_position(self.time_s, paged=self.paged)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict."""
+        return {
+            "path": printable(self.path),
+            "file_missing": self.file_missing,
+            "image_id": self.image_id,
+            "time_s": None if self.paged else self.time_s,
+            "page": round(self.time_s) + 1 if self.paged and self.time_s is not None else None,
+            "box": [round(edge, 1) for edge in self.box],
+            "place": [round(edge, 1) for edge in self.place],
+            "matrix": [[round(value, 5) for value in row] for row in self.matrix],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A gallery face returned for a query.
 
@@ -28,7 +71,9 @@ class Hit:
     `face_hash` is the perceptual hash of the aligned face (unsigned, 64 bits).
 
     `file_missing`: none of the files exists any more (deleted, moved, or on an unmounted disk);
-    `paths` are their last known locations.
+    `paths` are their last known locations. `version` is another version of its photograph, with
+    another face: then one of the two was altered. `missing_version` is the last known location of a
+    picture that may be one and could not be compared.
     """
 
     rank: int
@@ -47,6 +92,8 @@ class Hit:
     file_missing: bool = False
     paged: bool = False
     face_hash: int | None = None
+    version: HitVersion | None = None
+    missing_version: Path | None = None
 
     @property
     def handle(self) -> str:
@@ -61,7 +108,7 @@ class Hit:
     @property
     def at(self) -> str:
         """Position in the file, appended to the file's name: " at 0:12", or empty."""
-        return "" if self.time_s is None else f" {self._place(self.time_s)}"
+        return format_position(self.time_s, paged=self.paged)
 
     @property
     def page(self) -> int | None:
@@ -76,13 +123,10 @@ class Hit:
         what = "pages" if self.paged else "frames"
         if not self.frames_seen:
             return f"Not seen for certain in any of {self.frames} {what}; most alike{self.at}."
-        where = dict.fromkeys(map(self._place, self.moments))
+        where = dict.fromkeys(format_position(it, paged=self.paged).strip() for it in self.moments)
         first, *others = where
         rest = "".join(f", {each.rpartition(' ')[2]}" for each in others)
         return f"Seen in {self.frames_seen} of {self.frames} {what}; strongest {first}{rest}."
-
-    def _place(self, time_s: float) -> str:
-        return f"on page {round(time_s) + 1}" if self.paged else f"at {format_timestamp(time_s)}"
 
     @property
     def verdict(self) -> Verdict:
@@ -111,6 +155,8 @@ class Hit:
             "impersonation_probability": self.assessment.impersonation_probability,
             **judged_by(self.assessment),
             "evidence": [item.to_json() for item in self.evidence],
+            "other_version": None if self.version is None else self.version.to_json(),
+            "missing_version": self.missing_version and printable(self.missing_version),
             "explanation": self.explanation,
         }
 
@@ -206,6 +252,13 @@ def count_verdicts(verdicts: list[Verdict]) -> dict[str, int]:
     """Number of faces per verdict; every verdict is listed."""
     counter = Counter(verdicts)
     return {verdict: counter[verdict] for verdict in VERDICTS}
+
+
+def format_position(time_s: float | None, *, paged: bool) -> str:
+    """A position to follow a file's name: " at 0:12", " on page 3"; empty without one."""
+    if time_s is None:
+        return ""
+    return f" on page {round(time_s) + 1}" if paged else f" at {format_timestamp(time_s)}"
 
 
 def format_timestamp(seconds: float) -> str:

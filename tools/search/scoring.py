@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from tools.detectors import FeatureDetector
 from tools.faces.analyser import Face
-from tools.gallery.records import AnalysedImage, FaceRecord, FrameRecord, ImageRecord
+from tools.gallery.records import (
+    AnalysedImage,
+    FaceRecord,
+    FrameRecord,
+    ImageRecord,
+    PictureLayouts,
+)
 from tools.media.images import hash_distance
 from tools.search.query import Query
 from tools.search.same_photograph.decision import Alignment
@@ -36,6 +42,12 @@ class PictureSource(Protocol):
 
     def frames_of(self, video_id: str) -> list[FrameRecord]:
         """The frames taken from a video."""
+
+    def faces_of(self, image_id: str) -> list[FaceRecord]:
+        """The faces in a picture or frame, from left to right."""
+
+    def layouts(self) -> PictureLayouts:
+        """The perceptual hashes of all pictures and frames, and of the faces in them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

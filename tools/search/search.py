@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from tools.gallery.access_log import NOT_LOGGED, record_access
 from tools.gallery.closer_looks import StoredLooks
 from tools.gallery.record_store import Gallery
@@ -17,9 +19,10 @@ from tools.media.animations import MULTIPAGE_FORMATS
 from tools.search.aggregation import Candidate, aggregate_candidates, assess_scores, ranking_key
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
+from tools.search.reranking.other_version import OtherVersion
 from tools.search.reranking.reranker import MAX_RERANKED_HITS, MIN_RERANKED_HITS, Reranker
 from tools.search.reranking.stability import VERDICT_STABILITY
-from tools.search.results import Findings, Hit, count_verdicts
+from tools.search.results import Findings, Hit, HitVersion, count_verdicts
 from tools.search.scoring import PictureSource, score_faces, to_columns
 from tools.verdict.evidence import RERANK_ONLY_MEASURES, Evidence, collect_evidence
 from tools.verdict.rule import VerdictRule
@@ -182,27 +185,63 @@ def to_hit(
     """A ranked candidate as a hit, with its evidence and its explanation."""
     record, assessment = found.record, found.assessment
     evidence = collect_evidence(found.scores, rule.references if rule else {}, rule=rule)
-    left, top, right, bottom = (float(edge) for edge in record.face.box)
     moment = found.moment
     paths, missing = _files(pictures, record.image_id)
+    version = None if found.version is None else _version(pictures, found.version)
+    lost = found.missing_version
+    gone = None if lost is None else _files(pictures, lost)[0][0]
     return Hit(
         rank=rank,
         face_id=record.id,
         image_id=record.image_id,
         paths=paths,
         file_missing=missing,
-        box=(left, top, right, bottom),
+        box=_box(record.face.box),
         keypoints=tuple((float(x), float(y)) for x, y in record.face.keypoints),
         assessment=assessment,
         evidence=tuple(_told_how(item, found) for item in evidence),
-        explanation=render(explain(assessment, evidence)),
+        explanation=render(
+            explain(
+                assessment, evidence,
+                version="" if version is None else version.name,
+                missing_version="" if gone is None else gone.name,
+            )
+        ),
         time_s=moment.time_s if moment else None,
         moments=found.moments,
         frames_seen=found.frames_seen,
         frames=len(pictures.frames_of(moment.video_id)) if moment else None,
         face_hash=record.face_hash,
-        paged=moment is not None and pictures.image(moment.video_id).format in MULTIPAGE_FORMATS,
+        paged=_is_paged(pictures, moment),
+        version=version,
+        missing_version=gone,
+    )  # fmt: skip
+
+
+def _version(pictures: PictureSource, found: OtherVersion) -> HitVersion:
+    image_id = found.face.image_id
+    moment = pictures.image(image_id).moment
+    paths, missing = _files(pictures, image_id)
+    (a, b, c), (d, e, f) = found.matrix.tolist()
+    return HitVersion(
+        image_id,
+        paths,
+        missing,
+        box=_box(found.face.face.box),
+        place=_box(found.place),
+        matrix=((a, b, c), (d, e, f)),
+        time_s=moment.time_s if moment else None,
+        paged=_is_paged(pictures, moment),
     )
+
+
+def _box(box: np.ndarray) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (float(edge) for edge in box)
+    return left, top, right, bottom
+
+
+def _is_paged(pictures: PictureSource, moment: FramePosition | None) -> bool:
+    return moment is not None and pictures.image(moment.video_id).format in MULTIPAGE_FORMATS
 
 
 def _files(pictures: PictureSource, image_id: str) -> tuple[tuple[Path, ...], bool]:

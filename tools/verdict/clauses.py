@@ -65,6 +65,19 @@ _READINGS: Mapping[str, Mapping[str, str]] = {
         "steady": "the verdict on {it} stays the same in mild retakes",
         "changes": "the verdict on {it} changes in mild retakes",
     },
+    "E34": {
+        "proven": "the photograph of {it} was also found with another face",
+        "none found": "no other version of {it} with another face was found",
+    },
+    "E36": {"another face": "{its} face is not that of the other version of the photograph"},
+    "E37": {
+        "this one was altered": "of {it} and the other version of the photograph, the forgery "
+        "scores say that {it} was altered",
+        "uncertain": "which of {it} and the other version of the photograph was altered is "
+        "uncertain",
+        "the other one was altered": "of {it} and the other version of the photograph, the "
+        "forgery scores say that the other one was altered",
+    },
 }
 
 _OF_TWO: Mapping[str, Mapping[str, str]] = {

@@ -217,6 +217,29 @@ RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
         "A generator that it never saw can read as a photograph; studio portraits read higher than "
         "snapshots. Needs the CLIP part of `unmask setup`.",
     ),
+    Measure(
+        "version/other_face", "same photograph with another face (1: proven)", "",
+        "alignment by local features (SIFT, RANSAC) with pictures of a similar layout, agreement "
+        "of the aligned pixels outside the face, and comparison of the two faces",
+        "It does not say which of the two was altered; a face that was blurred or pixelated can "
+        "pass for another one. Nothing found is no sign of authenticity: "
+        "the original of a forgery is rarely among the pictures searched.",
+    ),
+    Measure(
+        "version/agreeing_share", "agreement with the other version", "share",
+        "share of the comparable places outside the face whose pixels agree",
+        "Plain areas say nothing; text, watermarks and borders lower it.",
+    ),
+    Measure(
+        "version/face_similarity", "similarity of the face to that of the other version", "cosine",
+        "ArcFace embeddings of the two faces in the same place",
+        "A faint swap leaves much of the face that it replaced.",
+    ),
+    Measure(
+        "version/lead", "lead of the forgery score over the other version", "log-odds",
+        "calibrated forgery log-odds of the face, judged alone, minus those of the other face",
+        "Edits and compression of one version raise its score too.",
+    ),
 )  # fmt: skip
 """Measured on leading hits only, because each reads images again."""
 

@@ -46,6 +46,11 @@ MEANINGS: Mapping[str, str] = {
     "E31": "E31 measures manipulation and synthesis together, on the pretrained CLIP tower",
     "E32": "E32 measures whether the face was manipulated, on the pretrained CLIP tower",
     "E33": "E33 measures whether the whole face was synthesised, on the pretrained CLIP tower",
+    "E34": "E34 says whether the same photograph is proven to exist with another face, so that one "
+    "of the two was altered",
+    "E35": "E35 measures how much of the image outside the face agrees with the other version",
+    "E36": "E36 measures the similarity of the face to the one in its place in the other version",
+    "E37": "E37 measures how much more forged the face scores than that of the other version",
     "P1": "P1 is the calibrated probability that the face is the query person's",
     "P2": "P2 is the calibrated probability that the face was forged",
     "P3": "P3 is the calibrated probability that the image impersonates the query person",
@@ -185,6 +190,12 @@ _FORGERY_TERMS: _Rows = (
         "Not altered. Unmask never states this of a picture; it can only fail to find a forgery.",
     ),
     ("swap|face swap", "A forgery that puts one person's face on the picture of another person."),
+    (
+        "other version|original|proof by the original",
+        "A picture that is the same photograph with another face in one place: at least one of the "
+        "two was altered, whatever a detector scores. Which one is judged by their forgery scores; "
+        "where these are too close, neither is accused.",
+    ),
     (
         "partial swap",
         "A face swap of a part only, for example the eyes or the mouth.",

@@ -28,11 +28,17 @@ STEADY, CHANGES = "steady", "changes"
 
 UNCERTAIN = "uncertain"
 
+PROVEN = "proven"
+"""Another version of the photograph, with another face, is in the collection."""
+
 _IDENTITY: Mapping[BandPosition, str] = {
     "high": "same person", "within": UNCERTAIN, "low": "another person",
 }  # fmt: skip
 _FORGERY: Mapping[BandPosition, str] = {
     "high": "forged", "within": UNCERTAIN, "low": "no sign of forgery",
+}  # fmt: skip
+_OF_TWO: Mapping[BandPosition, str] = {
+    "high": "this one was altered", "within": UNCERTAIN, "low": "the other one was altered",
 }  # fmt: skip
 _IMPERSONATION = {
     "impersonation": "likely",
@@ -70,6 +76,12 @@ def interpret_score(
             return interpret_identity(scores, rule)
         case "query/same_photograph":
             return "same photograph" if value else "another photograph"
+        case "version/other_face":
+            return PROVEN if value else "none found"
+        case "version/face_similarity":
+            return "another face"
+        case "version/lead" if rule is not None and "one_of_two" in rule.questions:
+            return _read(_OF_TWO, rule.place("one_of_two", scores))
         case "query/face_linear_difference" if rule is not None:
             return _interpret_difference(value, rule.references.get("face/unifd_linear"))
     return UNCALIBRATED if share is None else _interpret_share(share)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from tools.errors import SetupError
 from tools.verdict.calibration import (
@@ -40,12 +40,17 @@ PRIOR_IN_WORDS = "odds of 1 to 20, about one face in twenty-one"
 CLOSER, TOWER = "closer", "tower"
 """Further stages: with reranking scores, and with those of the pretrained tower's detectors."""
 
-QuestionKind = Literal["alone", "with_query", "same_photo"]
-"""Forgery questions: about a face alone, relative to the query, or for a copy of the query
-photo."""
+QuestionKind = Literal["alone", "with_query", "same_photo", "one_of_two"]
+"""Forgery questions: about a face alone, relative to the query, for a copy of the query photo, or
+which of two versions of one photograph was altered."""
 
 SAME_PHOTOGRAPH = "query/same_photograph"
 """Score for a hit being a query photo: 1 proven, 0 not proven; None not measured."""
+
+OTHER_VERSION, LEAD = "version/other_face", "version/lead"
+"""Scores for a second version of the hit's photograph that shows another face: whether one is in
+the collection (1 proven, 0 none found, None not measured), and how much more forged the hit scores
+than it (log-odds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +138,12 @@ class VerdictRule:
     Of `questions`, "alone" judges a face by itself; "with_query" adds evidence relative to the
     query and is used only if the identity band gives *same person* (a reference is informative only
     if it is the right person: ICT-Ref, SELFI). If a hit is proven to be the same photograph as a
-    query photo, "same_photo" judges whether this version was altered. `further` holds the same
-    questions with more scores, by stage, each stage after the weaker one: the last question whose
-    scores were all measured is used. Every question has its own band.
+    query photo, "same_photo" judges whether this version was altered. If it is proven to be the
+    same photograph as another picture of the collection that shows another face in its place, one
+    of the two was altered, whatever either scores: "one_of_two" judges which, from the difference
+    of their scores. `further` holds the same questions with more scores, by stage, each stage after
+    the weaker one: the last question whose scores were all measured is used. Every question has its
+    own band.
 
     `identity_band` is that of two faces. In a gallery of `faces` faces, the identity must also
     exceed the similarity that the most similar of that many `strangers` reaches
@@ -173,9 +181,9 @@ class VerdictRule:
             return Assessment("not assessed", None, None, None, reason)
         place = self.identity_band.place(same)
         asked = self._asked(place, scores)
-        question = self.question(asked, scores)
-        fake = question.calibrator.probability(scores)
-        fake_place = None if fake is None else question.band.place(fake)
+        question, fake, fake_place = self._answer(asked, scores)
+        if _decides(pair := self._of_two(place, scores), fake_place):
+            asked, (question, fake, fake_place) = "one_of_two", pair
         verdict, reason = _decide(place, fake_place, asked)
         return Assessment(
             verdict, same, fake, None if fake is None else self._at_crowd_odds(same) * fake, reason,
@@ -274,6 +282,25 @@ class VerdictRule:
                 return found
         return self.questions[asked]
 
+    def place(self, asked: QuestionKind, scores: Scores) -> BandPosition | None:
+        """Place of the forgery probability in a question's band; None if it was not measured."""
+        return self._answer(asked, scores)[2]
+
+    def _answer(self, asked: QuestionKind, scores: Scores) -> "_Answer":
+        question = self.question(asked, scores)
+        fake = question.calibrator.probability(scores)
+        return question, fake, None if fake is None else question.band.place(fake)
+
+    def _of_two(self, identity: BandPosition, scores: Scores) -> "_Answer | None":
+        """Which of two versions was altered; None unless they are proven to be one photograph.
+
+        A copy of a query photo needs no second version: the query photo is authentic.
+        """
+        proven = scores.get(OTHER_VERSION) == 1.0 and scores.get(SAME_PHOTOGRAPH) != 1.0
+        if identity == "low" or not proven or "one_of_two" not in self.questions:
+            return None
+        return self._answer("one_of_two", scores)
+
     def _at_crowd_odds(self, same: float) -> float:
         """Same-person probability at the prior odds of a collection of many people."""
         odds = same / max(1.0 - same, 1e-9) * CROWD_PRIOR_ODDS
@@ -336,6 +363,21 @@ def _questions(data: Mapping[QuestionKind, Any]) -> dict[QuestionKind, ForgeryQu
     }
 
 
+_Answer = tuple[ForgeryQuestion, float | None, BandPosition | None]
+"""A question with the forgery probability and its place."""
+
+
+def _decides(of_two: _Answer | None, otherwise: BandPosition | None) -> TypeGuard[_Answer]:
+    """Whether the proof by another version decides.
+
+    A face whose own scores read as forged stays so, unless the other version reads more forged:
+    that one of two was altered speaks for that as well.
+    """
+    return of_two is not None and of_two[2] is not None and (
+        of_two[2] != "within" or otherwise != "high"
+    )  # fmt: skip
+
+
 def _decide(
     identity: BandPosition, fake: BandPosition | None, asked: QuestionKind
 ) -> tuple[Verdict, str]:
@@ -346,6 +388,8 @@ def _decide(
         return "not assessed", "forgery was not measured"
     if identity == "within":
         return "inconclusive", "identity lies in the inconclusive band"
+    if asked == "one_of_two":
+        return _ONE_OF_TWO[fake]
     same_photo = asked == "same_photo"
     if fake == "high":
         return "impersonation", (
@@ -371,6 +415,23 @@ def _notes(given: Assessment) -> Iterator[str]:
         if band is not None and not (band.guarantees_low and band.guarantees_high):
             yield f"the inconclusive band of {axis} is wide: it was fitted on too few people"
 
+
+_ONE_OF_TWO: Mapping[BandPosition, tuple[Verdict, str]] = {
+    "high": (
+        "impersonation",
+        "the same photograph with another face is among the pictures compared, and this one is "
+        "the altered one",
+    ),
+    "within": (
+        "inconclusive",
+        "one of two versions of this photograph was altered, and which one stays open",
+    ),
+    "low": (
+        "inconclusive",
+        "one of two versions of this photograph was altered, more likely the other one",
+    ),
+}
+"""Decision table of the query person's face, if another version of the photograph is proven."""
 
 _ALONE: Mapping[BandPosition, tuple[Verdict, str]] = {
     "high": ("forged", "the face shows signs of forgery"),

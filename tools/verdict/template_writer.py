@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tools.verdict.clauses import display_name, join_with_and
 from tools.verdict.evidence import Evidence
+from tools.verdict.handles import quote_untrusted
 from tools.verdict.interpretation import CHANGES
 from tools.verdict.rule import Assessment
 from tools.verdict.units import format_percent
@@ -44,15 +45,23 @@ _NEXT = {
     "inconclusive": "Another photo of the person or a better copy of this picture may help.",
     "not assessed": "Look for a larger or sharper copy of the picture.",
 }
+_WHICH = "Find out which of the two was published first: that one is more likely the original."
 _ALONE = "An authentic photo of the person to compare with, or a better copy, may help."
 
 
 def explain(
-    assessment: Assessment, evidence: tuple[Evidence, ...], *, whom: str = ""
+    assessment: Assessment,
+    evidence: tuple[Evidence, ...],
+    *,
+    whom: str = "",
+    version: str = "",
+    missing_version: str = "",
 ) -> tuple[Sentence, ...]:
-    """Two to four sentences that explain the rule's verdict; `whom` is, for example, "H3".
+    """Two to five sentences that explain the rule's verdict; `whom` is, for example, "H3".
 
-    Only evidence with a value is cited. Does not show anything that is not in `evidence`.
+    `version` is the file name of the other version of its photograph, if one is proven;
+    `missing_version` that of a picture that may be one, but is gone. Only evidence with a value is
+    cited. Does not show anything that is not in `evidence`.
     """
     known = {item.score: item for item in evidence if item.value is not None}
     it = whom or "This image"
@@ -62,10 +71,14 @@ def explain(
     if assessment.verdict == "copy":
         about.append(_copy(known))
     elif assessment.verdict != "other":
-        about.append(_forgery(assessment, known))
+        if assessment.question != "one_of_two":
+            about.append(_forgery(assessment, known))
+        about.append(_version(assessment, known, version))
+        about.append(_missing(missing_version))
     about.append(_further_fact(assessment, known))
     sentences = [sentence for sentence in about if sentence is not None]
-    return (*sentences, Sentence(_NEXT[assessment.verdict]))
+    which = assessment.question == "one_of_two" and assessment.verdict == "inconclusive"
+    return (*sentences, Sentence(_WHICH if which else _NEXT[assessment.verdict]))
 
 
 def explain_alone(
@@ -91,15 +104,19 @@ def render(sentences: tuple[Sentence, ...]) -> str:
     return " ".join(str(sentence) for sentence in sentences)
 
 
+_BESIDE = {
+    "same_photo": ", in what is otherwise the query photo",
+    "one_of_two": ", in a photograph that was also found with another face",
+}
+
+
 def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> Sentence:
     """The verdict, and the certainty of the identity."""
     same = format_percent(assessment.identity_probability)
     cosine = known.get("cosine_similarity")
     alike = "" if cosine is None else f", similarity {_number(cosine.value)} on a scale up to 1"
     sure = f"(probability of the same person {same}{alike}{_gallery_size(assessment)})"
-    altered = (
-        ", in what is otherwise the query photo" if assessment.question == "same_photo" else ""
-    )
+    altered = _BESIDE.get(assessment.question or "", "")
     text = {
         "impersonation": f"{it} likely impersonates the query person: it shows their face {sure}, "
         f"and the face was likely forged{altered}",
@@ -195,6 +212,8 @@ def _further_fact(assessment: Assessment, known: Mapping[str, Evidence]) -> Sent
     difference = known.get("query/face_linear_difference")
     if difference is None or difference.value is None or assessment.verdict in ("other", "copy"):
         return None
+    if assessment.question == "one_of_two":  # nothing relative to the query photos decided it
+        return None
     side = "above" if difference.value >= 0 else "below"
     points = f"{_number(abs(difference.value))} points {side}"
     text = f"Its forgery score lies {points} that of the query photos"
@@ -209,6 +228,47 @@ def _copy(known: Mapping[str, Evidence]) -> Sentence | None:
         f"After alignment with the query photo, {format_percent(agreeing.value)} of the comparable "
         "places outside the face agree.",
         (proven.id, agreeing.id),
+    )
+
+
+def _version(assessment: Assessment, known: Mapping[str, Evidence], name: str) -> Sentence | None:
+    """The proof by another version: the file, what agrees, and which of the two was altered."""
+    proven, agreeing, alike = (
+        known.get(score)
+        for score in ("version/other_face", "version/agreeing_share", "version/face_similarity")
+    )
+    if proven is None or not proven.value or agreeing is None or alike is None:
+        return None
+    file = f" as {quote_untrusted(name.translate(_ROUND))}" if name else ""
+    text = (
+        f"The same photograph was also found{file}, with another face in this place: after "
+        f"alignment, {format_percent(agreeing.value)} of the comparable places outside the face "
+        f"agree, and the two faces differ (cosine {_number(alike.value)}). At least one of the two "
+        "pictures was altered"
+    )
+    cites, lead = [proven, agreeing, alike], known.get("version/lead")
+    if assessment.question == "one_of_two" and lead is not None:
+        cites.append(lead)
+        which = _WHICH_ONE[assessment.fake_place or "within"]
+        probability = format_percent(assessment.fake_probability)
+        text += f"; {which} (probability that it is this one {probability})"
+    return Sentence(f"{text}.", tuple(item.id for item in cites))
+
+
+_ROUND = str.maketrans("[]", "()")  # a file's name must not read as a citation
+_WHICH_ONE = {
+    "high": "by their forgery scores, this one",
+    "within": "their forgery scores do not tell which",
+    "low": "by their forgery scores, more likely the other one",
+}
+
+
+def _missing(name: str) -> Sentence | None:
+    if not name:
+        return None
+    file = quote_untrusted(name.translate(_ROUND))
+    return Sentence(
+        f"A picture of similar layout, {file}, was not compared with it, because its file is gone."
     )
 
 

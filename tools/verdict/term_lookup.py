@@ -91,9 +91,9 @@ def _term_pattern() -> re.Pattern[str]:
 _PLAIN_WORDS = {
     "another person", "authentic", "axes", "axis", "bank", "calibrated", "case", "confidence",
     "copy", "evidence", "fake", "forged", "forgery", "full", "gallery", "genuine", "hatched",
-    "high", "hit", "impersonation", "model", "no forgery found", "odds", "ordinary", "other",
-    "plain", "pocket", "probability", "query", "query person", "query photo", "raised", "reading",
-    "same person", "steady", "swap", "tool", "uncertain", "verdict",
+    "high", "hit", "impersonation", "model", "no forgery found", "odds", "ordinary", "original",
+    "other", "plain", "pocket", "probability", "query", "query person", "query photo", "raised",
+    "reading", "same person", "steady", "swap", "tool", "uncertain", "verdict",
 }  # fmt: skip
 """Terms that are also everyday words: in a text they need not be meant as terms."""
 

@@ -11,7 +11,14 @@ from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
 from tools.verdict.calibration import InconclusiveBand, LogisticCalibrator, ReferenceDistribution
 from tools.verdict.impostors import ImpostorThreshold
-from tools.verdict.rule import SAME_PHOTOGRAPH, ForgeryQuestion, Verdict, VerdictRule
+from tools.verdict.rule import (
+    LEAD,
+    OTHER_VERSION,
+    SAME_PHOTOGRAPH,
+    ForgeryQuestion,
+    Verdict,
+    VerdictRule,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -36,6 +43,7 @@ RULE = VerdictRule(
         "same_photo": ForgeryQuestion(
             _plain("query/face_linear_difference"), InconclusiveBand(0.6, 0.8, 0.05, 0.05)
         ),
+        "one_of_two": ForgeryQuestion(_plain(LEAD), InconclusiveBand(0.1, 0.9, 0.05, 0.05)),
     },
     copy_bits=6,
     references={"face/unifd_linear": ReferenceDistribution((0.0, 1.0))},
@@ -86,6 +94,38 @@ def test_every_cell_of_the_table(
     """Both axes and the proof of one photograph decide as the table in the README says."""
     measured = scores(identity, fake, same_photo=same_photo)
     assert RULE.assess(measured, usable=True).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("identity", "fake", "lead", "verdict", "asked"),
+    [
+        (HIGH, LOW, HIGH, "impersonation", "one_of_two"),  # the proof stands above the scores
+        (HIGH, MIDDLE, MIDDLE, "inconclusive", "one_of_two"),
+        (HIGH, LOW, MIDDLE, "inconclusive", "one_of_two"),
+        (HIGH, LOW, LOW, "inconclusive", "one_of_two"),  # the other one, more likely
+        (HIGH, HIGH, LOW, "inconclusive", "one_of_two"),
+        (HIGH, HIGH, MIDDLE, "impersonation", "with_query"),
+        (HIGH, LOW, None, "no forgery found", "with_query"),
+        (MIDDLE, LOW, HIGH, "inconclusive", "one_of_two"),
+        (LOW, HIGH, HIGH, "other", "alone"),
+    ],
+)
+def test_another_version_decides_which_was_altered(
+    identity: float, fake: float, lead: float | None, verdict: Verdict, asked: str
+) -> None:
+    """One of two proven versions was altered; which one, the lead of the scores says, or nobody."""
+    measured = scores(identity, fake) | {OTHER_VERSION: 1.0, LEAD: lead}
+    given = RULE.assess(measured, usable=True)
+    assert (given.verdict, given.question) == (verdict, asked)
+
+
+def test_a_proof_counts_only_if_there_is_one_and_no_copy() -> None:
+    """A lead without a proven version, and a version of the query photo itself, decide nothing."""
+    for unproven in (None, 0.0):
+        measured = scores(HIGH, LOW) | {OTHER_VERSION: unproven, LEAD: HIGH}
+        assert RULE.assess(measured, usable=True).verdict == "no forgery found"
+    copy = scores(HIGH, LOW, same_photo=1.0) | {OTHER_VERSION: 1.0, LEAD: HIGH}
+    assert RULE.assess(copy, usable=True).question == "same_photo"
 
 
 @pytest.mark.parametrize("bits", [0, 2, 6, 40])

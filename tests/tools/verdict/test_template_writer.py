@@ -11,7 +11,7 @@ from tools.verdict.calibration import LogisticCalibrator
 from tools.verdict.clauses import clause
 from tools.verdict.evidence import collect_evidence, numbered_measures
 from tools.verdict.handles import Fact
-from tools.verdict.rule import ForgeryQuestion, VerdictRule
+from tools.verdict.rule import LEAD, OTHER_VERSION, ForgeryQuestion, VerdictRule
 from tools.verdict.template_writer import explain, explain_alone, render
 
 pytestmark = pytest.mark.fast
@@ -33,6 +33,36 @@ def test_two_to_five_sentences_that_cite_existing_evidence(
     cited = set(re.findall(r"\[(E\d+)\]", render(sentences)))
     assert cited <= with_value
     assert cited or not usable
+
+
+@pytest.mark.parametrize(
+    ("lead", "which"),
+    [(HIGH, "this one"), (MIDDLE, "do not tell which"), (LOW, "more likely the other one")],
+)
+def test_another_version_is_named_with_what_proves_it(lead: float, which: str) -> None:
+    """The file, what agrees, and which of the two was altered; a file's name is no citation."""
+    proof = {
+        OTHER_VERSION: 1.0, "version/agreeing_share": 0.98, "version/face_similarity": 0.1,
+        LEAD: lead,
+    }  # fmt: skip
+    measured = scores(HIGH, LOW) | proof
+    evidence = collect_evidence(measured, {}, rule=RULE)
+    given = RULE.assess(measured, usable=True)
+    text = render(explain(given, evidence, version='body "[E1]".jpg'))
+    assert "was also found as \"body '(E1)'.jpg\"" in text
+    assert "98 % of the comparable places" in text
+    assert which in text
+    assert "[E34] [E35] [E36] [E37]" in text
+    assert ("was published first" in text) == (which != "this one")
+
+
+def test_a_version_whose_file_is_gone_is_named() -> None:
+    """It could not be compared, and nothing more is said of it."""
+    measured = scores(HIGH, LOW) | {OTHER_VERSION: None}
+    evidence = collect_evidence(measured, {}, rule=RULE)
+    text = render(explain(RULE.assess(measured, usable=True), evidence, missing_version="b.jpg"))
+    assert '"b.jpg", was not compared with it, because its file is gone' in text
+    assert "altered" not in text
 
 
 def test_an_unmeasured_score_is_never_spoken_of_as_a_number() -> None:

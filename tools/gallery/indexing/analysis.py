@@ -163,7 +163,7 @@ def _analyse(
 
 
 def _analysed(face: Face, pixels: np.ndarray, features: Vector) -> AnalysedFace:
-    return AnalysedFace(face=face, features=features, face_hash=face_hash(pixels, face))
+    return AnalysedFace(face=face, features=features, face_hash=face_hash(pixels, face.keypoints))
 
 
 def _can_be_cropped(face: Face) -> bool:

@@ -11,6 +11,7 @@ from tools.gallery.records import (
     FramePosition,
     FrameRecord,
     ImageRecord,
+    PictureLayouts,
     face_id,
 )
 from tools.media.frames import Video
@@ -108,6 +109,22 @@ class UnsavedPictures:
             for image_id, moment in self.moments.items()
             if moment.video_id == video_id
         ]
+
+    def faces_of(self, image_id: str) -> list[FaceRecord]:
+        """The faces in a picture or frame, from left to right."""
+        return self.faces[image_id]
+
+    def layouts(self) -> PictureLayouts:
+        """The perceptual hashes of the pictures and frames, and of the faces in them."""
+        return PictureLayouts.of(
+            [(image_id, self._images[image_id].perceptual_hash) for image_id in self.faces],
+            [
+                (face.image_id, face.face_hash)
+                for faces in self.faces.values()
+                for face in faces
+                if face.face_hash is not None
+            ],
+        )
 
     def faces_in(self, file_id: str) -> list[FaceRecord]:
         """The faces of a picture, or of all frames of a video."""

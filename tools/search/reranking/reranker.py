@@ -20,6 +20,12 @@ from tools.media.videos import frame_at
 from tools.search.aggregation import Candidate, assess_scores
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
+from tools.search.reranking.other_version import (
+    NOT_TESTED,
+    VERSION_SCORE_NAMES,
+    VersionFinder,
+    VersionResult,
+)
 from tools.search.reranking.pixel_detectors import picture_scores
 from tools.search.reranking.reference_comparison import reference_scores
 from tools.search.reranking.rerank_input import QueryResults, RerankInput, RerankMeasure
@@ -94,6 +100,7 @@ class Reranker:
         self._measurements = tuple(measurements)
         self._on_progress = on_progress or (lambda _done, _total: None)
         self._known: dict[tuple[str, str], RerankResult] = {}
+        self._versions: dict[tuple[str, str, int], VersionResult] = {}
 
     def rerank(
         self,
@@ -129,13 +136,38 @@ class Reranker:
             done += len(batch)
             self._on_progress(done, len(hits))
         seen = [self._known.get((key, _name(hit))) for hit in hits]
+        versions = self._with_versions(key, look, hits, seen)
         # The scores of a missing picture are None rather than absent.
         missing = dict.fromkeys(
-            [VERDICT_STABILITY, *(name for each in seen if each for name in each.scores)]
+            [
+                VERDICT_STABILITY,
+                *VERSION_SCORE_NAMES,
+                *(name for each in seen if each for name in each.scores),
+            ]
         )
         return [
-            _judged(hit, each, missing, rule=rule) for hit, each in zip(hits, seen, strict=True)
+            _judged(hit, each, found, missing, rule=rule)
+            for hit, each, found in zip(hits, seen, versions, strict=True)
         ]
+
+    def _with_versions(
+        self,
+        key: str,
+        look: "_CloserLook",
+        hits: Sequence[Candidate],
+        seen: Sequence[RerankResult | None],
+    ) -> list[VersionResult]:
+        """Other versions of the hits' photographs; kept in memory only, as pictures are added."""
+        pictures, query = look.pictures, look.query
+        finder = VersionFinder(pictures, lambda it: _picture(pictures, it, query), rule=look.rule)
+        content = hash(finder.layouts.image_ids)
+        found = list[VersionResult]()
+        for hit, known in zip(hits, seen, strict=True):
+            name = key, _name(hit), content
+            if name not in self._versions:
+                self._versions[name] = look.version(hit, known, finder)
+            found.append(self._versions[name])
+        return found
 
 
 def _name(hit: Candidate) -> str:
@@ -180,7 +212,7 @@ class _CloserLook:
     def measured(self, hits: Sequence[Candidate]) -> list[RerankResult | None]:
         """The results of hits; None for a picture that is missing or damaged."""
         photos = self.results.once("photos", lambda: tuple(iter_readable_photos(self.query)))
-        found = [_picture(self.pictures, hit, self.query) for hit in hits]
+        found = [_picture(self.pictures, hit.record.image_id, self.query) for hit in hits]
         there = [
             (
                 row,
@@ -197,6 +229,19 @@ class _CloserLook:
         for (row, _), result in zip(there, looked, strict=True):
             results[row] = result
         return results
+
+    def version(
+        self, hit: Candidate, known: RerankResult | None, finder: VersionFinder
+    ) -> VersionResult:
+        """Another version of a hit's photograph, by all its scores."""
+        if known is None or self.rule is None:
+            return NOT_TESTED
+        pixels = _picture(self.pictures, hit.record.image_id, self.query)
+        if pixels is None:
+            return NOT_TESTED
+        scores = {**hit.scores, **known.scores}
+        look = RerankInput(pixels, hit.record.face, scores, self.query, (), self.models)
+        return finder.find(look, hit.record)
 
     def _look(self, looks: Sequence[RerankInput], hits: Sequence[Candidate]) -> list[RerankResult]:
         further: list[dict[str, float | None]] = [{} for _ in looks]
@@ -242,12 +287,17 @@ def _can_turn(hit: Candidate) -> bool:
 
 
 def _judged(
-    hit: Candidate, seen: RerankResult | None, missing: Scores, *, rule: VerdictRule | None
+    hit: Candidate,
+    seen: RerankResult | None,
+    found: VersionResult,
+    missing: Scores,
+    *,
+    rule: VerdictRule | None,
 ) -> Candidate:
     scores = {**missing, **hit.scores}
     if seen is None or rule is None:
         return replace(hit, scores={**scores, **(seen.scores if seen else {})})
-    scores |= seen.scores
+    scores |= {**seen.scores, **found.scores}
     if hit.moment is not None:  # a frame may be the query photo, but its video is not
         scores[SAME_PHOTOGRAPH] = None
     usable = hit.record.face.quality.usable
@@ -260,18 +310,20 @@ def _judged(
     if again and given.verdict != "not assessed":
         scores[VERDICT_STABILITY] = 1 - len(changed_by) / len(again)
     return replace(
-        hit, scores=scores, assessment=rule.check_stability(given, again), changed_by=changed_by
-    )
+        hit, scores=scores, assessment=rule.check_stability(given, again), changed_by=changed_by,
+        version=found.version, missing_version=found.missing,
+    )  # fmt: skip
 
 
-def _picture(gallery: PictureSource, hit: Candidate, query: Query) -> np.ndarray | None:
+def _picture(pictures: PictureSource, image_id: str, query: Query) -> np.ndarray | None:
     """The indexed picture, from any path where it still exists; None if there is none."""
-    for path in gallery.paths_of(hit.record.image_id):
+    moment = pictures.image(image_id).moment
+    for path in pictures.paths_of(image_id):
         with contextlib.suppress(UnreadableImage):
-            if hit.moment is not None:
-                return frame_at(path, hit.moment.time_s)
+            if moment is not None:
+                return frame_at(path, moment.time_s)
             photo = query.decoded.get(path) or read_photo(path)
-            if photo.id == hit.record.image_id:  # otherwise it was overwritten with another picture
+            if photo.id == image_id:  # otherwise it was overwritten with another picture
                 return photo.pixels
     return None
 

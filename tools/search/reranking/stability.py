@@ -204,7 +204,7 @@ def _measure_features(takes: Sequence[_Take]) -> None:
         embeddings=np.stack([it.embedding for it in takes]),
         face_features=features[: len(takes)],
         image_features=features[len(takes) :],
-        face_hashes=[face_hash(it.pixels, it.face) for it in looks],
+        face_hashes=[face_hash(it.pixels, it.face.keypoints) for it in looks],
         interocular_px=[it.face.quality.interocular_px for it in looks],
         unmask_marks=[bool(it.scores.get("unmask_mark")) for it in looks],
     )

@@ -21,6 +21,10 @@ WINDOW_PX = 5
 FACE_QUANTILE, AROUND_QUANTILE = 0.97, 0.9
 """Quantiles compared: of the face nearly the maximum, of its surroundings slightly less."""
 
+FLAT_LEVELS, TEXTURE_LEVELS, TEXTURE_PX = 1.0, 4.0, 9
+"""Texture (in levels, over a window of so many px) below which a place is flat, and of a place with
+features."""
+
 LEAST_PX = 50
 """Minimum number of pixels of the face and of its surroundings."""
 
@@ -43,6 +47,35 @@ def face_change(
     of_face = float(np.quantile(left[inside], FACE_QUANTILE))
     of_rest = float(np.quantile(left[around], AROUND_QUANTILE))
     return float(np.log((of_face + _FLOOR) / (of_rest + _FLOOR)))
+
+
+def flat_share(first: np.ndarray, second: np.ndarray, *, shown: Bools, face: Bools) -> float | None:
+    """Share of the face that is flat in one picture and has features in the other, 0..1.
+
+    A bar or a mask over a face is flat; another face has features of its own. Arguments are those
+    of `face_change`.
+
+    Does not show: a face that was blurred or pixelated, which is not flat.
+    """
+    inside, around = shown & face, shown & ~face
+    if min(inside.sum(), around.sum()) < LEAST_PX:
+        return None
+    ours, theirs = _texture(first), _texture(second)
+    theirs = theirs * (1 + np.median(ours[around])) / (1 + np.median(theirs[around]))
+    flat = [
+        float(((one < FLAT_LEVELS) & (other > TEXTURE_LEVELS))[inside].mean())
+        for one, other in ((ours, theirs), (theirs, ours))
+    ]
+    return max(flat)
+
+
+def _texture(pixels: np.ndarray) -> np.ndarray:
+    """Local standard deviation (h, w) of the grey values, in levels."""
+    grey = cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (0, 0), 1.0).astype(
+        np.float32
+    )
+    mean, square = (cv2.blur(it, (TEXTURE_PX, TEXTURE_PX)) for it in (grey, grey * grey))
+    return np.asarray(np.sqrt(np.maximum(square - mean**2, 0)))
 
 
 def _blurred(pixels: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ from tools.detectors.folders import DETECTORS_FOLDER, find_stored_detectors
 from tools.detectors.kinds import load_detector
 from tools.encoder.clip import Encoder
 from tools.encoder.pretrained_tower import PretrainedTower
+from tools.errors import SetupError
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import DIFFERENCE, SHIPPED_EMBEDDER, FaceEmbedder
 from tools.search.reranking.patch_grid import SCORE as PATCHES
@@ -324,6 +325,12 @@ def _question(
     return CrossValidatedQuestion(ForgeryQuestion(calibrator, band), known, probabilities)
 
 
+def fit_question(names: tuple[str, ...], told: Sequence[ScoredSample]) -> ForgeryQuestion | None:
+    """A question fitted on these scores, with its band; None if only one class has them."""
+    fitted = _question(names, told)
+    return None if fitted is None else fitted.question
+
+
 def _band(
     known: Sequence[ScoredSample], probabilities: np.ndarray, *, alpha_high: float
 ) -> InconclusiveBand:
@@ -426,27 +433,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None, help="default: the shipped verdict.json")
     options = parser.parse_args()
     rows: dict[str, Checkpoint] = dict(PROFILES["pocket"].items())
-    pocket = {part: locate(rows[part], Path()) for part in ("faces", "encoder", "heads")}
     out = options.out or checkpoint_folder(rows["verdict"], Path()) / "verdict.json"
-    encoder = Encoder.load(pocket["encoder"])
     people = split_persons(portraits(options.data, split="val"))[0]
     exhibits = build_benchmark(people, options.work, seed=1, queries=options.queries)
     exhibits += build_calibration_files(people, options.work, seed=3, queries=options.queries)
-    tower = PretrainedTower.installed(options.models)
-    if tower is None:
-        parser.error(f"no CLIP tower in {str(options.models)!r}: run `unmask setup`")
-    models = CalibrationModels(
-        FaceAnalyser(pocket["faces"]),
-        encoder,
-        load_detectors(pocket["heads"], encoder.sha256),
-        [
-            load_detector(it, encoder, tower=tower)
-            for it in find_stored_detectors([WEIGHTS_DIR / DETECTORS_FOLDER])
-            if it.title in (*RERANK_SCORES, *TOWER_SCORES, PATCHES)
-        ],
-        FaceEmbedder.load(SHIPPED_EMBEDDER),
-        fingerprint=fingerprint("pocket", Path(), parts=("faces",)),
-    )
+    models = load_models(options.models)
     train = portraits(options.data, split="train")
     strangers = cached(
         options.work / "strangers.pickle",
@@ -456,7 +447,8 @@ def main() -> None:
     comparisons = cached(
         options.work / "comparisons.pickle",
         lambda: score_benchmark(
-            options.work, exhibits, faces=models.faces, encoder=encoder, detectors=models.detectors,
+            options.work, exhibits, faces=models.faces, encoder=models.encoder,
+            detectors=models.detectors,
             further=models.further,
         ),
     )  # fmt: skip
@@ -468,7 +460,29 @@ def main() -> None:
     fitted = fit_rule(comparisons, frames, strangers=strangers, generated=generated)
     rule = with_real_swaps(fitted, swaps)
     rule.save(out)
+    print("next: python -m tools.training.calibration.one_of_two")
     print_rule(rule)
+
+
+def load_models(folder: Path) -> CalibrationModels:
+    """The shipped models without a rule; `folder` holds the CLIP part. Raises SetupError."""
+    rows: dict[str, Checkpoint] = dict(PROFILES["pocket"].items())
+    pocket = {part: locate(rows[part], Path()) for part in ("faces", "encoder", "heads")}
+    encoder, tower = Encoder.load(pocket["encoder"]), PretrainedTower.installed(folder)
+    if tower is None:
+        raise SetupError(f"no CLIP tower in {str(folder)!r}: run `unmask setup`")
+    return CalibrationModels(
+        FaceAnalyser(pocket["faces"]),
+        encoder,
+        load_detectors(pocket["heads"], encoder.sha256),
+        [
+            load_detector(it, encoder, tower=tower)
+            for it in find_stored_detectors([WEIGHTS_DIR / DETECTORS_FOLDER])
+            if it.title in (*RERANK_SCORES, *TOWER_SCORES, PATCHES)
+        ],
+        FaceEmbedder.load(SHIPPED_EMBEDDER),
+        fingerprint=fingerprint("pocket", Path(), parts=("faces",)),
+    )
 
 
 def cached(path: Path, work: Callable[[], Measured]) -> Measured:

@@ -1,0 +1,89 @@
+"""A hit beside another version of its photograph, aligned, with the place that differs marked."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from assistant.report.data_uris import data_uri
+from tools.errors import ToolError
+from tools.media.images import read_photo
+from tools.media.videos import frame_at
+from tools.search.results import Hit, HitVersion
+from tools.search.same_photograph.registration import overlap_frame
+
+_PICTURE_PX = 400
+_MARK = (255, 196, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """The other version of a hit's photograph: its file's `name`, and what is said of the two.
+
+    `ours` and `theirs` are data URIs of the part that both show, in the hit's frame; None if a file
+    is gone or now holds another picture.
+    """
+
+    name: str
+    text: str
+    ours: str | None
+    theirs: str | None
+
+
+def version_view(hit: Hit, pixels: np.ndarray | None) -> VersionView | None:
+    """The view of a hit with its picture (h, w, 3) uint8 RGB; None without another version."""
+    version = hit.version
+    if version is None:
+        return None
+    other = None if pixels is None else _pixels(version)
+    pair = None if pixels is None or other is None else _pair(pixels, other, version)
+    ours, theirs = (None, None) if pair is None else map(data_uri, pair)
+    return VersionView(version.name, _TEXTS[_altered(hit)], ours, theirs)
+
+
+_SAME = (
+    "Outside the marked place both are the same photograph, so at least one of the two was altered"
+)
+_TEXTS = {
+    "this": f"{_SAME}; by their forgery scores, this hit.",
+    "other": f"{_SAME}; by their forgery scores, more likely the other one.",
+    "": f"{_SAME}. Which one is not decided here.",
+}
+
+
+def _altered(hit: Hit) -> str:
+    given = hit.assessment
+    decided = given.fake_place if given.question == "one_of_two" else None
+    return {"high": "this", "low": "other"}.get(decided or "", "")
+
+
+def _pixels(version: HitVersion) -> np.ndarray | None:
+    """The other picture as it was indexed, from any of its files."""
+    for path in version.paths:
+        try:
+            if version.time_s is not None:
+                return frame_at(path, version.time_s)
+            photo = read_photo(path)
+        except ToolError:
+            continue  # deleted since
+        if photo.id == version.image_id:
+            return photo.pixels
+    return None
+
+
+def _pair(
+    ours: np.ndarray, theirs: np.ndarray, version: HitVersion
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Both pictures in one frame, marked."""
+    matrix = np.asarray(version.matrix)
+    sizes = ours.shape[1::-1], theirs.shape[1::-1]
+    frame = overlap_frame(matrix, *sizes, most_px=_PICTURE_PX)
+    if frame is None:
+        return None
+    first, second, _ = frame.show(ours, theirs)
+    place = np.asarray(version.place).reshape(2, 2) @ frame.first[:, :2].T + frame.first[:, 2]
+    (left, top), (right, bottom) = np.round(place).astype(int).tolist()
+    marked = np.ascontiguousarray(first), np.ascontiguousarray(second)
+    for picture in marked:
+        cv2.rectangle(picture, (left, top), (right, bottom), _MARK, 2)
+    return marked
