@@ -192,9 +192,8 @@ _FORGERY_TERMS: _Rows = (
     ("swap|face swap", "A forgery that puts one person's face on the picture of another person."),
     (
         "other version|original|proof by the original",
-        "A picture that is the same photograph with another face in one place: at least one of the "
-        "two was altered, whatever a detector scores. Which one is judged by their forgery scores; "
-        "where these are too close, neither is accused.",
+        "The same photograph with another face in one place: at least one of the two was altered. "
+        "Their forgery scores judge which; where these are too close, neither is accused.",
     ),
     (
         "partial swap",
