@@ -1,0 +1,263 @@
+"""The report's data model: what JSON exports hold, and what the HTML page and the PDF show.
+
+`report.schema.json` beside this file is this model's JSON Schema; `unmask cases schema` prints it.
+A value that was not measured is null, never zero. Hashes are sha256 in hex, times ISO 8601 in UTC.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT = "unmask-report/1"
+SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+VerdictName = Literal[
+    "impersonation", "no forgery found", "other", "copy", "inconclusive", "not assessed", "forged"
+]
+Place = Literal["low", "within", "high"]
+
+
+class Part(BaseModel):
+    """A frozen part of the report; unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Propositions(Part):
+    """Two pairs of competing propositions; the report never combines the pairs."""
+
+    identity: tuple[str, str]
+    forgery: tuple[str, str]
+    note: str
+
+
+class CaseHeader(Part):
+    """The case record behind the report.
+
+    `head` is the newest entry's hash, `key` the name of the signing key ("" if there is none), and
+    `signature` says in words what checking the record found when the report was written.
+    """
+
+    id: str
+    began: str
+    entries: int
+    head: Sha256
+    key: str
+    signature: str
+    problems: tuple[str, ...]
+
+
+class Exhibit(Part):
+    """A file that the report is about: `label` is Q1 (query photo) or H1 (hit).
+
+    `state` compares the file with its hash in the case or gallery. `sha256` and `bytes` are those
+    of the file now, null if it is missing.
+    """
+
+    label: str
+    role: Literal["query photo", "hit"]
+    name: str
+    path: str
+    sha256: Sha256 | None
+    recorded_sha256: str
+    bytes: int | None
+    state: Literal["unchanged", "changed since it was recorded", "missing"]
+
+
+class Likelihood(Part):
+    """The likelihood ratio of the face comparison, limited by the size of the validation."""
+
+    value: Annotated[float, Field(gt=0)]
+    limited: bool
+    limit: int
+    verbal: str
+    sentence: str
+    note: str
+
+
+class Band(Part):
+    """An inconclusive band of probabilities and the error rates that its edges keep to."""
+
+    low: Probability
+    high: Probability
+    alpha_low: Probability
+    alpha_high: Probability
+    persons_false: int | None
+    persons_true: int | None
+    promises_low: bool
+    promises_high: bool
+
+
+class IdentityPlace(Part):
+    """Where the same-person probability lies, among how many faces it was judged."""
+
+    place: Place | None
+    band: Band | None
+    faces: int | None
+    faces_measured: bool
+
+
+class ForgeryPlace(Part):
+    """Where the forgery probability lies; `question` is the calibration that was used."""
+
+    place: Place | None
+    band: Band | None
+    question: Literal["alone", "with_query", "same_photo"] | None
+
+
+class MissRate(Part):
+    """Forgeries that passed as no forgery found; `most` is the upper 95 % limit of the share."""
+
+    what: str
+    forgeries: int
+    passed: int
+    share: Probability
+    most: Probability
+
+
+class EvidenceItem(Part):
+    """One measured fact; `value` is null if it was not measured."""
+
+    id: str
+    name: str
+    value: float | None
+    unit: str
+    method: str
+    limits: str
+    share_of_authentic_below: Probability | None
+    reads: str
+
+
+class DecisionItem(Part):
+    """The reviewer's decision about a hit; it never changes the verdict."""
+
+    decision: Literal["confirmed", "rejected", "hidden", "none"]
+    at: str
+    user: str
+
+
+class HitItem(Part):
+    """One hit: verdict, probabilities with their bands, evidence, explanation and decision."""
+
+    rank: int
+    path: str
+    other_paths: tuple[str, ...]
+    file_missing: bool
+    image_id: str
+    face_id: str
+    time_s: float | None
+    page: int | None
+    moments: tuple[float, ...]
+    frames_seen: int | None
+    frames: int | None
+    box: tuple[float, float, float, float]
+    verdict: VerdictName
+    reason: str
+    identity_probability: Probability | None
+    fake_probability: Probability | None
+    impersonation_probability: Probability | None
+    identity: IdentityPlace
+    forgery: ForgeryPlace
+    unseen: tuple[MissRate, ...]
+    notes: tuple[str, ...]
+    evidence: tuple[EvidenceItem, ...]
+    explanation: str
+    likelihood_ratio: Likelihood | None
+    decision: DecisionItem | None
+
+
+class QueryItem(Part):
+    """A query photo."""
+
+    path: str
+    image_id: str
+
+
+class Instruments(Part):
+    """What measured: version, checkpoints (sha256 by name), verdict rule and libraries."""
+
+    unmask: str
+    profile: str
+    parts: dict[str, str]
+    calibration: Sha256 | None
+    libraries: dict[str, str]
+    python: str
+    machine: str
+
+
+class Rate(Part):
+    """One measured error rate or accuracy with what it was measured on."""
+
+    subject: str
+    what: str
+    measured_on: str
+    result: str
+
+
+class Methods(Part):
+    """How it was measured, with which versions, and the error rates that are known for them."""
+
+    instruments: Instruments
+    description: tuple[str, ...]
+    rates: tuple[Rate, ...]
+    not_measured: tuple[str, ...]
+    likelihood_ratio: tuple[str, ...]
+
+
+class CustodyItem(Part):
+    """One entry of the case record, in words; `hash` chains it to the entry before."""
+
+    entry: int
+    at: str
+    what: str
+    hash: Sha256
+
+
+class AccessItem(Part):
+    """One line of the case's access log."""
+
+    at: str
+    who: str
+    what: str
+
+
+class Report(Part):
+    """A whole report. `case` is null, and `custody` empty, for a search without a case."""
+
+    format: Literal["unmask-report/1"] = FORMAT
+    made_at: str
+    question: str
+    propositions: Propositions
+    case: CaseHeader | None
+    query: tuple[QueryItem, ...]
+    gallery: str
+    retention: str
+    profile: str
+    compared: int
+    videos: int
+    faces: int
+    counts: dict[str, int]
+    images_without_face: int
+    warnings: tuple[str, ...]
+    exhibits: tuple[Exhibit, ...]
+    hits: tuple[HitItem, ...]
+    methods: Methods
+    limits: tuple[str, ...]
+    alternatives: tuple[str, ...]
+    custody: tuple[CustodyItem, ...]
+    access: tuple[AccessItem, ...]
+
+
+def report_json(report: Report) -> str:
+    """The report as JSON text; null means not measured."""
+    return json.dumps(report.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+
+
+def report_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of `report_json`."""
+    schema = Report.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": FORMAT, **schema}
