@@ -353,12 +353,16 @@ class Case:
         """The problems found, one sentence each; empty if record and photos are unchanged."""
         return self.verification().problems
 
-    def verification(self) -> Verification:
-        """Check chain, signature and photos."""
+    def verification(self, *, known_heads: bool = True) -> Verification:
+        """Check chain, signature and photos.
+
+        With `known_heads`, the newest head beside the user's key counts too: it shows when an
+        earlier state of the record was put back.
+        """
         entries = self.entries()
         return verify_record(
             self.id, entries, sound=unbroken_length(entries), heads=self.heads(), keys=self.keys,
-            photos=self.photos(), signers=read_signers(self.folder),
+            photos=self.photos(), signers=read_signers(self.folder), known_heads=known_heads,
         )  # fmt: skip
 
     def _add(self, *added: tuple[str, Mapping[str, Any]]) -> None:

@@ -44,15 +44,19 @@ def verify_record(
     keys: SigningKeys,
     photos: Mapping[str, Path],
     signers: PublicKeys,
+    known_heads: bool = True,
 ) -> Verification:
     """Check a record whose chain is unbroken up to the entry `sound`.
 
-    `signers` are the public keys that came with an imported case. Photos deleted by `unmask forget` are not missing: the record says so, and the note repeats it.
+    `signers` are the public keys that came with an imported case. With `known_heads` the newest
+    head that was stored beside the user's key counts too. Photos deleted by `unmask forget` are not missing: the record says so, and the note repeats it.
     """
     problems = []
     if sound < len(entries):
         problems.append(f"entry {sound + 1} was changed, removed or inserted")
-    checked = _Signatures(case, entries, heads, keys, signers)
+    checked = _Signatures(
+        case, entries, heads, keys, signers, kept=keys.latest_head(case) if known_heads else None
+    )
     signature, wrong, note = checked.result()
     if not problems:  # a broken chain needs no second proof
         problems += wrong
@@ -95,9 +99,10 @@ class _Signatures:
         heads: Sequence[SignedHead],
         keys: SigningKeys,
         signers: PublicKeys,
+        *,
+        kept: SignedHead | None,
     ) -> None:
         self._case, self._entries, self._keys, self._signers = case, entries, keys, signers
-        kept = keys.latest_head(case)
         self._mine = keys.id
         known = {*signers, *([self._mine] if self._mine else [])}
         every = (*heads, *([kept] if kept else []))

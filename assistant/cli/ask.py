@@ -1,4 +1,4 @@
-"""The assistant on the command line: `unmask ask`, `unmask chat`, `unmask cases`."""
+"""The assistant on the command line: `unmask ask`, `unmask chat`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +40,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command(short_help="Ask the assistant, which calls the tools.")(ask)
     app.command(short_help="Open the chat in a browser.")(chat)
-    app.command(short_help="List or check the records of past cases.")(cases)
 
 
 def ask(
@@ -139,104 +138,6 @@ def chat(
     serve(settings, open_browser=open_page)
 
 
-def cases(
-    context: typer.Context,
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[verify|log] [ID]", help="The case to check; `verify` alone: all."),
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """List the cases, or check that their records were not changed.
-
-    \b
-    unmask cases
-    unmask cases verify
-    unmask cases verify 20261120-193816-0fecd7
-    unmask cases log 20261120-193816-0fecd7         # who searched and checked, and when
-
-    Every step of a case is chained to the previous one, and the head of the chain is signed with a
-    key that is kept apart from the cases (UNMASK_CONFIG_DIR moves it). The check detects photos
-    that were changed, and steps that were changed, removed, inserted, moved or cut off, even if
-    all hashes were computed again. It cannot detect changes by a person who can read the key and
-    sign again, or the deletion of a whole case. Without the key, a signature cannot be checked.
-    Cases recorded before signing was introduced are "not signed": the check detects only accidents
-    in them. The exit status is 1 if a record is damaged or cannot be checked.
-    """
-    from assistant.case.record import list_cases as all_cases
-
-    home, named = load_settings(context).home, list(words or ())
-    if named and named[0] == "log":
-        _print_log(home, named[1:], json=json)
-        return
-    checking = bool(named)
-    if named and named[0] == "verify":
-        named = named[1:]
-    if len(named) > 1:
-        raise typer.BadParameter("name one case", param_hint="[ID]")
-    if not checking:
-        _list_cases(all_cases(home), json=json)
-        return
-    ids = named or [each.id for each in all_cases(home)]
-    told = [_check(home, id) for id in ids]
-    if json:
-        print_json(told[0] if named else {"ok": all(it["ok"] for it in told), "cases": told})
-    for it in () if json else told:
-        about = "" if named else f"{it['id']}: "
-        stdout_console().print(
-            escape_terminal(about + ("; ".join(it["problems"]) or it["note"])), soft_wrap=True
-        )
-    if not all(it["ok"] for it in told):
-        raise typer.Exit(1)
-
-
-def _print_log(home: Path, named: Sequence[str], *, json: bool) -> None:
-    """The access log of one case."""
-    from assistant.case.record import Case
-    from assistant.cli.galleries import print_accesses
-
-    if len(named) != 1:
-        raise typer.BadParameter("name one case", param_hint="log [ID]")
-    print_accesses(Case.open(home, named[0]).folder, json=json)
-
-
-def _list_cases(listed: Sequence["CaseSummary"], *, json: bool) -> None:
-    rows = [{"id": it.id, "began": it.began, "steps": it.steps, "asked": it.asked} for it in listed]
-    damaged = {it.id: it.damaged for it in listed if it.damaged}
-    if json:
-        marked = [row | {"damaged": damaged.get(str(row["id"]))} for row in rows]
-        print_json({"cases": marked})
-    else:
-        for row in rows:
-            row |= {"steps": "damaged"} if row["id"] in damaged else {}
-        print_table(["case", "began", "steps", "asked"], [[*row.values()] for row in rows])
-        print_remarks(damaged.values())
-
-
-def _check(home: Path, id: str) -> dict[str, Any]:
-    """The result of checking one case, as in the JSON output."""
-    from assistant.case.record import Case
-    from tools.gallery.access_log import record_access
-
-    case = Case.open(home, id)
-    record_access(case.folder, "check")
-    try:
-        found, head = case.verification(), case.head
-    except SetupError as damage:
-        return {"id": id, "ok": False, "problems": [str(damage)], "signature": "cannot be checked",
-                "note": str(damage), "head": None}  # fmt: skip
-    sound = f"unchanged; {found.note}; its newest hash is {head}"
-    unsigned = f"the chain is unbroken, but the record is {found.note}"
-    return {
-        "id": id,
-        "ok": not found.problems,
-        "problems": [*found.problems],
-        "signature": found.signature,
-        "note": sound if found.signature == "valid" else unsigned,
-        "head": head,
-    }
-
-
 def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Settings":
     """The settings of this run, with the command's options applied."""
     from assistant.settings import Settings
@@ -273,5 +174,5 @@ def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) ->
         agent = Agent.resume(model, parts, opened, home=home, reader=reader)
         if gallery is not None:
             agent.workspace.gallery = gallery
-    attach_exporter(agent.workspace, agent.case.folder)
+    attach_exporter(agent.workspace, agent.case)
     return agent

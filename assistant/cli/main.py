@@ -28,9 +28,9 @@ from assistant.cli import (
     forget,
     galleries,
     models,
-    review,
     setup,
 )
+from assistant.cli.casework import cases, review
 from assistant.cli.options import (
     GalleryOption,
     GlobalOptions,
@@ -381,6 +381,7 @@ detectors.register(app)
 explain.register(app)
 fit.register(app)
 review.register(app)
+cases.register(app)
 forget.register(app)
 setup.register(app)
 

@@ -1,4 +1,4 @@
-"""Export a case's findings with the reviewer's decisions: an HTML page, JSON or CSV of the hits.
+"""Export a case's findings with the reviewer's decisions: HTML, PDF, JSON, CSV or a bundle.
 
 The file is written into the case's folder, readable by its owner only; an earlier export in the
 same format is replaced. A filter of the hit list does not apply: an export holds every hit.
@@ -6,20 +6,25 @@ same format is replaced. A filter of the hit list does not apply: an export hold
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assistant.report.findings_page import write_report
+from assistant.case.archive.writing import write_bundle
+from assistant.case.record import Case
+from assistant.report.contents.building import build_report, decision_item
+from assistant.report.contents.model import SCHEMA_FILE, report_json
+from assistant.report.findings_page import report_page
+from assistant.report.illustrations import illustrate
+from tools.agent_tools.casework_tools import EXPORT_FILES
 from tools.agent_tools.review import Decision
 from tools.agent_tools.workspace import Workspace
-from tools.errors import SetupError, ToolError
+from tools.errors import ToolError
 from tools.gallery.access_log import record_access
 from tools.gallery.database_file import gallery_folder
 from tools.gallery.record_store import Gallery
 from tools.media.file_names import printable
-from tools.media.private_files import open_private
+from tools.media.private_files import write_private
 from tools.search.query import Query
 from tools.search.results import Findings, Hit
 
@@ -32,23 +37,26 @@ Decisions = Mapping[str, Decision]
 """The reviewer's decisions in force, by the hit's handle."""
 
 
-def attach_exporter(workspace: Workspace, folder: Path) -> None:
+def attach_exporter(workspace: Workspace, case: Case) -> None:
     """Let the workspace's `export_report` write into a case's folder; case and gallery log it."""
 
     def export(format: str) -> Path:
-        path = export_findings(workspace, folder, format)
-        for read in (folder, gallery_folder(workspace.home, workspace.gallery)):
+        # First, so that the report's own access log says that it was exported.
+        for read in (case.folder, gallery_folder(workspace.home, workspace.gallery)):
             record_access(read, "export", who=workspace.user)
-        return path
+        return export_findings(workspace, case, format)
 
     workspace.exporter = export
 
 
-def export_findings(workspace: Workspace, folder: Path, format: str) -> Path:
-    """Write `report.html`, `.json` or `.csv` into a folder; returns the file.
+def export_findings(
+    workspace: Workspace, case: Case, format: str, *, path: Path | None = None
+) -> Path:
+    """Write a report, by default `report.<format>` in the case's folder; returns the file.
 
-    Raises ToolError before a search, and if a picture of it was deleted since (by `unmask forget`,
-    while the chat ran): no report brings it back. SetupError if the file cannot be written.
+    `format` is one of `EXPORT_FILES`. Raises ToolError before a search, and if a picture of it was
+    deleted since (by `unmask forget`, while the chat ran): no report brings it back. SetupError if
+    the file cannot be written.
     """
     latest = workspace.last_search
     if latest is None:
@@ -56,21 +64,31 @@ def export_findings(workspace: Workspace, folder: Path, format: str) -> Path:
     findings, query = latest
     _require_held(workspace, findings, query)
     decisions = workspace.review.decisions_for(findings)
-    path = folder / f"report.{format}"
+    target = path or case.folder / EXPORT_FILES[format]
+    if format == "csv":
+        return write_private(target, hits_csv(findings, decisions), what="report")
+    models = workspace.instruments
+    report = build_report(
+        findings, query, rule=models.rule, models=models, decisions=decisions, case=case
+    )
+    if format == "json":
+        return write_private(target, report_json(report), what="report")
+    pictures = illustrate(findings, query, models=models)
     if format == "html":
-        instruments = workspace.instruments
-        return write_report(
-            findings, query, path, rule=instruments.rule, instruments=instruments,
-            decisions=decisions,
-        )  # fmt: skip
-    text = hits_csv(findings, decisions) if format == "csv" else _as_json(findings, decisions)
-    try:
-        with open_private(path) as file:
-            file.write(text)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise SetupError(f"the report {printable(path)!r} cannot be written: {reason}") from error
-    return path
+        return write_private(target, report_page(report, pictures), what="report")
+    from assistant.report.pdf.document import report_pdf  # fpdf2, which is needed only here
+
+    pdf = report_pdf(report, pictures)
+    if format == "pdf":
+        return write_private(target, pdf, what="report")
+    written = {
+        "report.html": report_page(report, pictures),
+        "report.pdf": pdf,
+        "report.json": report_json(report),
+        "report.csv": hits_csv(findings, decisions),
+        SCHEMA_FILE.name: SCHEMA_FILE.read_bytes(),
+    }
+    return write_bundle(target, case, findings, written)
 
 
 def _require_held(workspace: Workspace, findings: Findings, query: Query) -> None:
@@ -92,13 +110,8 @@ def findings_json(findings: Findings, decisions: Decisions) -> dict[str, Any]:
 
 def decision_json(decision: Decision | None) -> dict[str, str] | None:
     """A decision with its time and user, as shown beside a hit."""
-    if decision is None:
-        return None
-    return {"decision": decision.decision, "at": decision.at, "user": decision.user}
-
-
-def _as_json(findings: Findings, decisions: Decisions) -> str:
-    return json.dumps(findings_json(findings, decisions), ensure_ascii=False, indent=1) + "\n"
+    found = decision_item(decision)
+    return None if found is None else found.model_dump()
 
 
 def hits_csv(findings: Findings, decisions: Decisions) -> str:

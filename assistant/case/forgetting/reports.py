@@ -3,21 +3,23 @@
 A report that may show a subject goes whole, and can be exported again without it: every report of a
 case that holds the subject, since pictures on a page are encoded anew and cannot be told apart by
 content, and every report whose text names it, since a resumed case exports a search that its record
-does not hold.
+does not hold. A PDF's text cannot be searched, but it lists the hashes of its pictures.
 """
 
+import contextlib
 import html
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from assistant.case.redaction import HeldInCase, Subject
-from tools.agent_tools.casework_tools import EXPORT_FORMATS
+from tools.agent_tools.casework_tools import EXPORT_FILES
 
 
 def reports_in(folder: Path) -> tuple[Path, ...]:
     """The reports in a case's folder."""
-    files = (folder / f"report.{format}" for format in EXPORT_FORMATS)
+    files = (folder / name for name in (*EXPORT_FILES.values(), "report.schema.json"))
     return tuple(it for it in files if it.is_file())
 
 
@@ -43,5 +45,9 @@ def _written(subject: Subject) -> Iterator[bytes]:
 
 
 def _contains_any(file: Path, names: list[bytes]) -> bool:
-    content = file.read_bytes()
-    return any(name in content for name in names)
+    contents = [file.read_bytes()]
+    if file.suffix == ".zip":
+        with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(file) as bundle:
+            texts = [it for it in bundle.namelist() if it.endswith((".json", ".html", ".csv"))]
+            contents += [bundle.read(it) for it in texts]
+    return any(name in content for name in names for content in contents)

@@ -37,18 +37,20 @@ def build_report(
     findings: Findings,
     query: Query,
     *,
-    models: ModelBundle,
+    rule: VerdictRule | None,
+    models: ModelBundle | None = None,
     decisions: Decisions | None = None,
     case: Case | None = None,
 ) -> Report:
-    """The report of a search; without a `case` it has no custody log.
+    """The report of a search by `rule`; without a `case` it has no custody log.
 
-    Reads and hashes every exhibit. Raises SetupError for a damaged case record.
+    Without `models` the methods name no versions. Reads and hashes every exhibit. Raises SetupError for a damaged case record.
     """
     data, decided = findings.to_json(), decisions or {}
     hits = [
         HitItem(
-            **row, likelihood_ratio=likelihood_item(hit, models.rule),
+            **row, handle=hit.handle, name=f"{printable(Path(hit.path.name))}{hit.at}",
+            seen=hit.seen, likelihood_ratio=likelihood_item(hit, rule),
             decision=decision_item(decided.get(hit.handle)),
         )
         for hit, row in zip(findings.hits, data.pop("hits"), strict=True)
@@ -59,9 +61,9 @@ def build_report(
         question=texts.question(findings.gallery),
         propositions=texts.PROPOSITIONS,
         case=None if case is None else case_header(case),
-        exhibits=(*_query_exhibits(query), *map(_hit_exhibit, findings.hits)),
+        exhibits=(*_query_exhibits(query, case), *map(_hit_exhibit, findings.hits)),
         hits=tuple(hits),
-        methods=_methods(models),
+        methods=_methods(rule, models),
         limits=texts.LIMITS,
         alternatives=texts.ALTERNATIVES,
         custody=() if case is None else tuple(custody_items(case)),
@@ -87,11 +89,12 @@ def likelihood_item(hit: Hit, rule: VerdictRule | None) -> Likelihood | None:
     )  # fmt: skip
 
 
-def _query_exhibits(query: Query) -> Iterator[Exhibit]:
-    """One per file: a video gives several rows, of which its id is the part before the time."""
+def _query_exhibits(query: Query, case: Case | None) -> Iterator[Exhibit]:
+    """One per file, with its handle in the case; a video gives several rows of a query."""
     files = dict(zip(query.paths, query.photo_ids, strict=True))
+    handles = {} if case is None else {path: handle for handle, path in case.photos().items()}
     for number, (path, image_id) in enumerate(files.items(), start=1):
-        yield _exhibit(f"Q{number}", path, image_id)
+        yield _exhibit(handles.get(path, f"Q{number}"), path, image_id)
 
 
 def _hit_exhibit(hit: Hit) -> Exhibit:
@@ -114,8 +117,8 @@ def _exhibit(label: str, path: Path, image_id: str) -> Exhibit:
     )  # fmt: skip
 
 
-def _methods(models: ModelBundle) -> Methods:
-    limits = None if models.rule is None else validated_limits(models.rule.identity_band)
+def _methods(rule: VerdictRule | None, models: ModelBundle | None) -> Methods:
+    limits = None if rule is None else validated_limits(rule.identity_band)
     ratio: Sequence[str] = texts.LIKELIHOOD_RATIO
     if limits is not None:
         most, least = limits
@@ -128,10 +131,10 @@ def _methods(models: ModelBundle) -> Methods:
     else:
         ratio = ("No likelihood ratio is reported: the size of the validation is not known.",)
     return Methods(
-        instruments=Instruments(**describe_instruments(models)),
-        description=(project.ABOUT["method"], *_fit(models.rule)),
-        rates=tuple(measured_rates(models)),
-        not_measured=tuple(without_rates(models)),
+        instruments=None if models is None else Instruments(**describe_instruments(models)),
+        description=(project.ABOUT["method"], *_fit(rule)),
+        rates=() if models is None else tuple(measured_rates(models)),
+        not_measured=() if models is None else tuple(without_rates(models)),
         likelihood_ratio=tuple(ratio),
     )
 

@@ -141,8 +141,15 @@ class DecisionItem(Part):
 
 
 class HitItem(Part):
-    """One hit: verdict, probabilities with their bands, evidence, explanation and decision."""
+    """One hit: verdict, probabilities with their bands, evidence, explanation and decision.
 
+    `name` is the file's name with the moment or page; `seen` says how often a video shows the
+    person, "" for a picture.
+    """
+
+    handle: str
+    name: str
+    seen: str
     rank: int
     path: str
     other_paths: tuple[str, ...]
@@ -201,7 +208,7 @@ class Rate(Part):
 class Methods(Part):
     """How it was measured, with which versions, and the error rates that are known for them."""
 
-    instruments: Instruments
+    instruments: Instruments | None
     description: tuple[str, ...]
     rates: tuple[Rate, ...]
     not_measured: tuple[str, ...]

@@ -57,7 +57,7 @@ def handlers(case: Unmask, galleries: GalleryIndexer, tmp_path: Path) -> EventHa
         record = Case.create(tmp_path, gallery=gallery)
         workspace = Workspace(case.models, home=home, gallery=gallery)
         model = ScriptedModel(replies=[reply] * 50)
-        attach_exporter(workspace, record.folder)
+        attach_exporter(workspace, record)
         return ChatSession(Agent(model, workspace, record))
 
     def resume(record: Case) -> ChatSession:

@@ -1,0 +1,1 @@
+"""Commands about recorded cases: review, report, verify, replay, hand over."""
