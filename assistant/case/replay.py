@@ -105,7 +105,7 @@ def replay_search(
 def _query(case: Case, latest: Mapping[str, Any], models: ModelBundle) -> Query:
     """The query of the recorded search, from the case's copies."""
     photos = QueryPhotos(faces=models.faces, encoder=models.encoder)
-    for handle, copy in case.photos().items():
+    for copy in case.photos().values():  # they get the handles that they had
         if is_intact(copy):
             photos.add(copy)
         else:
@@ -149,9 +149,7 @@ def _measured(
     return {hit.image_id.partition("@")[0]: hit for hit in hits}, problems
 
 
-def _compared(
-    row: Mapping[str, Any], hit: Hit | None, problems: Mapping[str, str]
-) -> ReplayedHit:
+def _compared(row: Mapping[str, Any], hit: Hit | None, problems: Mapping[str, str]) -> ReplayedHit:
     handle, verdict = f"H{row['rank']}", str(row["verdict"])
     if hit is None:
         why = problems.get(_file(row), "no face was found in it")

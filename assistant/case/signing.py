@@ -114,6 +114,10 @@ class SigningKeys:
         """The public half of the existing key, 64 hex digits; empty if there is none."""
         return "" if (key := self._loaded()) is None else _raw(key).hex()
 
+    def ensure(self) -> str:
+        """Make the key if there is none; its name, or "" with the reason in `trouble`."""
+        return "" if (key := self._made()) is None else key_name(_raw(key))
+
     def sign(self, *, case: str, first: int, entries: int, hash: str) -> SignedHead | None:
         """A signed head; None, with the reason in `trouble`, if no key can be used or created."""
         key = self._made()
@@ -123,7 +127,7 @@ class SigningKeys:
         return SignedHead(case, first, entries, hash, bare.key, key.sign(bare.message).hex())
 
     def verify_head(self, head: SignedHead, *, others: PublicKeys | None = None) -> bool:
-        """Whether the existing key, or one of the `others`, is the head's and made its signature."""
+        """Whether the existing key, or one of the `others`, made its signature."""
         if self.verify_message(head.message, key=head.key, signature=head.signature):
             return True
         known = (others or {}).get(head.key, "")

@@ -49,7 +49,8 @@ def verify_record(
     """Check a record whose chain is unbroken up to the entry `sound`.
 
     `signers` are the public keys that came with an imported case. With `known_heads` the newest
-    head that was stored beside the user's key counts too. Photos deleted by `unmask forget` are not missing: the record says so, and the note repeats it.
+    head that was stored beside the user's key counts too. Photos deleted by `unmask forget` are not
+    missing: the record says so, and the note repeats it.
     """
     problems = []
     if sound < len(entries):

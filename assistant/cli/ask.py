@@ -9,19 +9,15 @@ import typer
 from assistant.agent.explicit_requests import DEFAULT_QUESTION
 from assistant.cli.options import JsonOption, load_settings, redirect_library_output
 from assistant.console.output import (
-    escape_terminal,
     print_json,
     print_remarks,
-    print_table,
     stderr_console,
-    stdout_console,
 )
 from tools.errors import SetupError
 from tools.media.paths import is_file
 
 if TYPE_CHECKING:
     from assistant.agent.agent import Agent
-    from assistant.case.record import CaseSummary
     from assistant.settings import Settings
 
 DEFAULT_EXPLAIN_COUNT = 5

@@ -20,6 +20,12 @@ _LIBRARIES = ("numpy", "onnxruntime", "opencv-python", "pillow", "torch", "open_
 """The libraries whose arithmetic or decoding a measurement depends on."""
 
 
+_SINGLE = {
+    "unmask": "Unmask", "profile": "profile", "calibration": "verdict rule", "python": "Python",
+    "machine": "machine",
+}  # fmt: skip
+
+
 def describe_instruments(models: ModelBundle) -> dict[str, Any]:
     """A JSON-able dict: `unmask`, `profile`, `parts` and `calibration` (sha256), `libraries`.
 
@@ -61,11 +67,8 @@ def differences(recorded: Mapping[str, Any] | None, here: Mapping[str, Any]) -> 
     ]
 
 
-def _paired(
-    recorded: Mapping[str, Any], here: Mapping[str, Any]
-) -> Iterator[tuple[str, Any, Any]]:
-    for key, words in (("unmask", "Unmask"), ("profile", "profile"), ("calibration", "verdict rule"),
-                       ("python", "Python"), ("machine", "machine")):  # fmt: skip
+def _paired(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for key, words in _SINGLE.items():
         yield words, recorded.get(key), here.get(key)
     for key in ("parts", "libraries"):
         before, now = recorded.get(key) or {}, here.get(key) or {}

@@ -136,6 +136,6 @@ def _require_space(bundle: Bundle, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if bundle.unpacked_bytes > free:
         raise SetupError(
-            f"the bundle needs {bundle.unpacked_bytes:,} bytes, and the disk has {free:,}: free some, "
-            "or choose another data folder by setting UNMASK_HOME"
+            f"the bundle needs {bundle.unpacked_bytes:,} bytes, and the disk has {free:,}: free "
+            "some, or choose another data folder by setting UNMASK_HOME"
         )

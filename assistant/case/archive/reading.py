@@ -85,7 +85,9 @@ class Bundle:
         """The case record; its chain and signatures are for `Case.verification` to judge."""
         try:
             data = json.loads(self.read(RECORD))
-            signers = {key_name(raw): raw.hex() for raw in map(bytes.fromhex, data["signers"].values())}
+            signers = {
+                key_name(raw): raw.hex() for raw in map(bytes.fromhex, data["signers"].values())
+            }
             record = ReceivedRecord(
                 str(data["case"]),
                 tuple(_entry(row) for row in data["entries"]),

@@ -1,7 +1,8 @@
-"""Write a case as a bundle: record, photos, the hits' originals, reports, hashes and a signature."""
+"""Write a case as a bundle: record, photos, the hits' originals, reports, signed hashes."""
 
 import hashlib
 import json
+import re
 import secrets
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -42,7 +43,7 @@ def write_bundle(
         raise SetupError(
             f"case {case.id!r} is not exported, because its record is not intact: {problems[0]}"
         )
-    key, public = case.keys.id, case.keys.public_key
+    key, public = case.keys.ensure(), case.keys.public_key
     if not key:
         raise SetupError(f"case {case.id!r} cannot be signed: {case.keys.trouble}")
     draft = path.with_name(f".{secrets.token_hex(6)}.part")
@@ -57,8 +58,10 @@ def write_bundle(
             sums[README] = _write_text(archive, README, title)
             listed = _write_text(archive, SUMS, sums_text(sums))
             signed = case.keys.sign_message(signed_message(case.id, listed, key, at))
-            signature = {"format": FORMAT, "case": case.id, "exported": at, "key": key,
-                         "public_key": public, "signature": signed[1] if signed else ""}  # fmt: skip
+            signature = {
+                "format": FORMAT, "case": case.id, "exported": at, "key": key,
+                "public_key": public, "signature": signed[1] if signed else "",
+            }  # fmt: skip
             _write_text(archive, SIGNATURE, json.dumps(signature, indent=1) + "\n")
         draft.replace(path)
     except OSError as error:
@@ -103,6 +106,8 @@ def _record(case: Case) -> str:
     )  # fmt: skip
 
 
+_EXTENSION = re.compile(r"\.[a-z0-9]{1,5}")
+
 _Listed = tuple[str, Path | None, str, str]
 """Name in the bundle, file (None if it is missing or changed), sha256, and what it is."""
 
@@ -117,9 +122,9 @@ def _exhibits(case: Case, findings: Findings | None) -> Iterator[_Listed]:
     for hit in () if findings is None else findings.hits:
         sha256, files = hit.image_id.partition("@")[0], _files(case, hit)
         found = next((it for it in files if _sha256(it) == sha256), None)
-        suffix = (found or hit.path).suffix.lower()
-        extension = suffix if 2 <= len(suffix) <= 6 and suffix[1:].isalnum() and suffix.isascii() else ""
-        yield f"exhibits/{hit.handle}_{sha256}{extension}", found, sha256, f"exhibit {hit.handle}"
+        extension = _EXTENSION.fullmatch((found or hit.path).suffix.lower())
+        suffix = extension[0] if extension else ""
+        yield f"exhibits/{hit.handle}_{sha256}{suffix}", found, sha256, f"exhibit {hit.handle}"
 
 
 def _files(case: Case, hit: Hit) -> Iterator[Path]:

@@ -101,8 +101,11 @@ def cases(
         case "export", [id]:
             with redirect_library_output(context):
                 path = _export(settings, id, to or Path(f"{id}.zip"))
-            _tell(f"Written: {path}. It was signed with the key {_key(settings)}; tell the "
-                  "recipient that name by another way.", {"written": str(path)}, json=json)  # fmt: skip
+            said = (
+                f"Written: {path}. It is signed with the key {_key(settings)}; tell the recipient "
+                "that name by another way."
+            )
+            _tell(said, {"written": str(path), "key": _key(settings)}, json=json)
         case "import", [named]:
             _import(settings, Path(named), key=key, json=json)
         case "key", []:
@@ -154,10 +157,10 @@ def _key(settings: "Settings") -> str:
     from assistant.case.signing import SigningKeys
 
     keys = SigningKeys(settings.keys_dir)
-    keys.sign_message(b"")  # makes the key
-    if not keys.id:
+    name = keys.ensure()
+    if not name:
         raise SetupError(keys.trouble)
-    return keys.id
+    return name
 
 
 # -- verify ---------------------------------------------------------------------------------------

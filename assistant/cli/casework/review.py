@@ -65,8 +65,9 @@ def review(
 
     A decision is confirmed, rejected, hidden or none, which takes it back. It belongs to the
     picture, is signed into the case record with time and user, and never changes a verdict.
-    Hidden hits are left out of lists; reports (html, pdf, json, csv, or bundle with the
-    originals) hold every hit and are written into the folder of the case. Dates are the EXIF date taken, else the file's modification time.
+    Hidden hits are left out of lists; reports (html, pdf, json, csv, or a bundle with the original
+    files) hold every hit and are written into the folder of the case. Dates are the EXIF date
+    taken, else the file's modification time.
     """
     from assistant.grounding.casework_answers import describe_casework
 

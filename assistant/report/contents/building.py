@@ -1,7 +1,6 @@
 """Build a report from a search, the models that made it, and the case that records it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,7 +43,8 @@ def build_report(
 ) -> Report:
     """The report of a search by `rule`; without a `case` it has no custody log.
 
-    Without `models` the methods name no versions. Reads and hashes every exhibit. Raises SetupError for a damaged case record.
+    Without `models` the methods name no versions. Reads and hashes every exhibit. Raises SetupError
+    for a damaged case record.
     """
     data, decided = findings.to_json(), decisions or {}
     hits = [

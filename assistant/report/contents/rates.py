@@ -76,7 +76,7 @@ def _promises(rule: VerdictRule) -> Iterator[Rate]:
     fitted = str(rule.fitted_on.get("dataset", "the data of the fit"))
     if question.guarantees_high:
         yield Rate(
-            subject="verdict", what="authentic faces of a new person above the threshold of “forged”",
+            subject="verdict", what="authentic faces of a new person that reach “forged”",
             measured_on=f"{question.persons_false} persons: {fitted}",
             result=f"set to at most {100 * question.alpha_high:g} %",
         )  # fmt: skip

@@ -88,9 +88,7 @@ class ReportPdf(FPDF):
         drawn = self.text_of(text)
         self.set_x(self.l_margin + indent)
         with self._shaped(drawn):
-            self.multi_cell(
-                0, size * 0.47, drawn, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
-            )
+            self.multi_cell(0, size * 0.47, drawn, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.ln(after)
 
     def small(self, text: str, *, after: float = 1.2) -> None:
@@ -205,7 +203,7 @@ class ReportPdf(FPDF):
         """Join letters and order them from right to left, only where needed: it is slow."""
         if needed:
             # The report is English: a name in other letters stands in a line from left to right.
-                self.set_text_shaping(True, direction="ltr")
+            self.set_text_shaping(True, direction="ltr")
         try:
             yield
         finally:

@@ -337,7 +337,7 @@ def test_filters_decisions_and_reports_are_buttons(
     assert 'data-download="report.csv"' in findings
     assert "data-download" not in press("undo")[0]
     assert str(tmp_path) not in findings + said
-    for action in ("mark:genuine", "export:pdf", "list:fake", "burn"):
+    for action in ("mark:genuine", "export:exe", "list:fake", "burn"):
         count = len(handlers.load(token, REQUEST)[3])
         list(handlers.press(token, REQUEST, pressed(action=action, face="", top="")))
         assert len(handlers.load(token, REQUEST)[3]) == count

@@ -27,7 +27,7 @@ FITTED = rule(persons_false=283, persons_true=75)
         (0.6, 1.5, NO_SUPPORT),
         (0.8, 4.0, "weak support for the same person"),
         (0.2, 0.25, "weak support for another person"),
-        (10 / 11, 10.0, "moderate support for the same person"),
+        (12 / 13, 12.0, "moderate support for the same person"),
         (0.995, 199.0, "moderately strong support for the same person"),
         (1 / 41, 1 / 40, "moderate support for another person"),
     ],
