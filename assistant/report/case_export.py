@@ -41,10 +41,10 @@ def attach_exporter(workspace: Workspace, case: Case) -> None:
     """Let the workspace's `export_report` write into a case's folder; case and gallery log it."""
 
     def export(format: str) -> Path:
-        # First, so that the report's own access log says that it was exported.
+        path = export_findings(workspace, case, format)
         for read in (case.folder, gallery_folder(workspace.home, workspace.gallery)):
             record_access(read, "export", who=workspace.user)
-        return export_findings(workspace, case, format)
+        return path
 
     workspace.exporter = export
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assistant.report.contents.building import build_report
-from assistant.report.contents.model import Report
+from assistant.report.contents.model import Report, report_json
 from assistant.report.illustrations import Illustrations, illustrate
 from assistant.report.templating import render_template
 from tools.agent_tools.review import Decision
@@ -29,15 +29,23 @@ def write_report(
     instruments: ModelBundle | None = None,
     decisions: Mapping[str, Decision] | None = None,
 ) -> Path:
-    """Write the page of a search without a case and return its path.
+    """Write the report of a search without a case and return its path.
 
-    A missing picture is shown as missing. With `instruments` every hit is shown with its maps: the
-    signs of forgery, and the distances from the query photos; further maps are folded. `decisions`
-    are the reviewer's, by handle.
+    The name's ending decides: `.pdf` and `.json`, otherwise an HTML page. A missing picture is
+    shown as missing. With `instruments` every hit is shown with its maps: the signs of forgery, and
+    the distances from the query photos; further maps are folded. `decisions` are the reviewer's,
+    by handle.
     """
     report = build_report(findings, query, rule=rule, models=instruments, decisions=decisions)
-    page = report_page(report, illustrate(findings, query, models=instruments))
-    return write_private(path, page, what="page")
+    ending = path.suffix.lower()
+    if ending == ".json":
+        return write_private(path, report_json(report), what="report")
+    pictures = illustrate(findings, query, models=instruments)
+    if ending != ".pdf":
+        return write_private(path, report_page(report, pictures), what="page")
+    from assistant.report.pdf.document import report_pdf  # fpdf2, which is needed only here
+
+    return write_private(path, report_pdf(report, pictures), what="report")
 
 
 def report_page(report: Report, pictures: Illustrations) -> str:

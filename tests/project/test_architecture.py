@@ -60,7 +60,7 @@ ROOMS = {
         "profile": set(),
         "report": {"agent", "case"},
         "chat_model": {"console", "conversation", "report"},
-        "investigation": {"chat_model", "profile"},
+        "investigation": {"chat_model", "profile", "report"},
         "demo": {"investigation", "report"},
         "chat": {
             "agent", "case", "chat_model", "console", "conversation", "demo", "grounding",

@@ -14,6 +14,7 @@ from assistant.case.signing import SigningKeys, write_signers
 from assistant.case.verification import Verification
 from tools.errors import SetupError
 from tools.gallery.access_log import record_access
+from tools.media.file_names import printable
 from tools.media.private_files import open_private, private_folder
 
 
@@ -65,19 +66,13 @@ def unpacked(
 
     Raises SetupError for a bundle or record that does not verify.
     """
-    # Below `uploads`, which `unmask forget` empties, should this process be killed.
-    with (
-        open_bundle(path) as bundle,
-        tempfile.TemporaryDirectory(
-            dir=private_folder(home / "uploads"), prefix="bundle-", ignore_cleanup_errors=True
-        ) as folder,
-    ):
+    with open_bundle(path) as bundle, _temporary_folder(home) as folder:
         if expected_key and bundle.key != expected_key:
             raise SetupError(
                 f"{path.name!r} was signed with the key {bundle.key}, not with {expected_key}: "
                 "it does not come from the person whose key that is"
             )
-        case = _unpack(bundle, Path(folder), keys=keys)
+        case = _unpack(bundle, folder, keys=keys)
         # An older state that was exported is whole; only an import must not go back.
         found = case.verification(known_heads=False)
         if found.problems:
@@ -86,6 +81,22 @@ def unpacked(
                 f"{found.problems[0]}"
             )
         yield ImportedCase(case, bundle.key, bundle.exported, found)
+
+
+@contextmanager
+def _temporary_folder(home: Path) -> Iterator[Path]:
+    """Below `uploads`, which `unmask forget` empties, should this process be killed."""
+    try:
+        folder = Path(tempfile.mkdtemp(dir=private_folder(home / "uploads"), prefix="bundle-"))
+    except OSError as error:
+        raise SetupError(
+            f"a bundle cannot be unpacked in {printable(home)!r} ({error.strerror}); choose "
+            "another data folder by setting UNMASK_HOME"
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _require_newest(case: Case) -> None:
