@@ -121,7 +121,9 @@ def _unpack(bundle: Bundle, folder: Path, *, keys: SigningKeys | None) -> Case:
         private_folder(case.exhibits_folder)
         for name in bundle.names:
             target = _target(case, name)
-            if target is not None:
+            if target is None:
+                bundle.read(name)  # not kept, but every byte is checked
+            else:
                 if target.parent != case.folder and bundle.sha256(name) != target.stem:
                     raise SetupError(f"{name[:12]}… in the bundle is not named by its hash")
                 with open_private(target, "wb") as file:

@@ -14,6 +14,7 @@ from fpdf import FPDF
 
 FAMILY = "DejaVu"
 _FOLDER = Path(__file__).with_name("fonts")
+_REGULAR, _BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _KEPT = {"\n", "\u200d", "\ufe0f"}  # joiner and variation selector of emoji: nothing is drawn
@@ -21,8 +22,8 @@ _KEPT = {"\n", "\u200d", "\ufe0f"}  # joiner and variation selector of emoji: no
 
 def add_fonts(pdf: FPDF) -> None:
     """Load both weights; only the characters used are embedded."""
-    pdf.add_font(FAMILY, "", _FOLDER / "DejaVuSans.ttf")
-    pdf.add_font(FAMILY, "B", _FOLDER / "DejaVuSans-Bold.ttf")
+    pdf.add_font(FAMILY, "", _FOLDER / _REGULAR)
+    pdf.add_font(FAMILY, "B", _FOLDER / _BOLD)
 
 
 class DrawableText:
@@ -54,6 +55,8 @@ def _known() -> frozenset[int]:
     """The code points that both weights can show."""
     from fontTools.ttLib import TTFont
 
-    maps = [TTFont(_FOLDER / name, lazy=True).getBestCmap()
-            for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")]  # fmt: skip
-    return frozenset(maps[0].keys() & maps[1].keys())
+    known = list[set[int]]()
+    for name in (_REGULAR, _BOLD):
+        with TTFont(_FOLDER / name, lazy=True) as font:
+            known.append(set(font.getBestCmap()))
+    return frozenset(known[0] & known[1])

@@ -28,7 +28,8 @@ from tools.verdict.rule import VerdictRule
 pytestmark = pytest.mark.fast
 
 FITTED = replace(RULE, identity_band=replace(RULE.identity_band, persons_false=9, persons_true=7))
-ODD = "צילום 😀 你好 <b>{nb} \u202egpj.exe " + "x" * 120 + ".png"
+RTL = "צילום"
+ODD = "😀 你好 <b>{nb} \u202egpj.exe " + "x" * 120 + ".png"
 
 
 def made(tmp_path: Path, rule: VerdictRule = FITTED) -> tuple[Report, Illustrations]:
@@ -38,7 +39,7 @@ def made(tmp_path: Path, rule: VerdictRule = FITTED) -> tuple[Report, Illustrati
         Image.fromarray(np.full((120, 100, 3), grey, np.uint8)).save(path)
     measured = scores(HIGH, None)
     hits = []
-    for rank, path in enumerate((odd, tmp_path / "gone.png"), start=1):
+    for rank, path in enumerate((odd, tmp_path / f"{RTL}.png"), start=1):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "f" * 64
         hits.append(
             Hit(rank, f"{sha256}:0", sha256, (path,), (10.0, 10.0, 90.0, 110.0),
@@ -91,11 +92,12 @@ def test_a_pdf_shows_odd_names_as_text(tmp_path: Path) -> None:
     pdf = report_pdf(report, pictures)
     with pypdfium2.PdfDocument(pdf) as document:
         pages = [page.get_textpage().get_text_bounded() for page in document]
-    text = "\n".join(pages)
+    text = " ".join("\n".join(pages).split())
     for words in ("[U+4F60][U+597D]", "<b>{nb} [U+202E]gpj.exe", "case {nb} <i>", "Because <i>.",
                   "decision: rejected (<b>ada", "characters that the fonts", "no custody log",
                   "no longer where it was indexed", "at least 9 times"):  # fmt: skip
         assert words in text, words
+    assert set(RTL) <= set(text)
     assert f"Page 1 of {len(pages)}" in text
     assert report.exhibits[1].recorded_sha256.encode() in pdf
 
