@@ -81,7 +81,7 @@ def export_findings(
     pdf = report_pdf(report, pictures)
     if format == "pdf":
         return write_private(target, pdf, what="report")
-    written = {
+    written: dict[str, str | bytes] = {
         "report.html": report_page(report, pictures),
         "report.pdf": pdf,
         "report.json": report_json(report),

@@ -10,6 +10,7 @@ from assistant.report.contents.custody import access_items, case_header, custody
 from assistant.report.contents.model import (
     DecisionItem,
     Exhibit,
+    ExhibitState,
     HitItem,
     Instruments,
     Likelihood,
@@ -107,7 +108,7 @@ def _exhibit(label: str, path: Path, image_id: str) -> Exhibit:
         found, size = file_sha256(path), path.stat().st_size
     except OSError:
         found, size = None, None
-    state = "missing" if found is None else "unchanged"
+    state: ExhibitState = "missing" if found is None else "unchanged"
     if found is not None and found != recorded:
         state = "changed since it was recorded"
     return Exhibit(

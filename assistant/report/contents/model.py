@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT = "unmask-report/1"
+Format = Literal["unmask-report/1"]
+FORMAT: Format = "unmask-report/1"
 SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -19,6 +20,9 @@ VerdictName = Literal[
     "impersonation", "no forgery found", "other", "copy", "inconclusive", "not assessed", "forged"
 ]
 Place = Literal["low", "within", "high"]
+
+
+ExhibitState = Literal["unchanged", "changed since it was recorded", "missing"]
 
 
 class Part(BaseModel):
@@ -65,7 +69,7 @@ class Exhibit(Part):
     sha256: Sha256 | None
     recorded_sha256: str
     bytes: int | None
-    state: Literal["unchanged", "changed since it was recorded", "missing"]
+    state: ExhibitState
 
 
 class Likelihood(Part):
@@ -235,7 +239,7 @@ class AccessItem(Part):
 class Report(Part):
     """A whole report. `case` is null, and `custody` empty, for a search without a case."""
 
-    format: Literal["unmask-report/1"] = FORMAT
+    format: Format = FORMAT
     made_at: str
     question: str
     propositions: Propositions

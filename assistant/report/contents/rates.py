@@ -8,6 +8,7 @@ A figure that belongs to other weights is not shown; the part is listed as not m
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from assistant.report.contents.model import Rate
 from tools.checkpoints.table import WEIGHTS_DIR
@@ -15,7 +16,7 @@ from tools.detectors.catalogue import GROUPS_FILE, MetricRecord, read_metrics
 from tools.detectors.folders import DETECTORS_FOLDER, StoredDetector, find_stored_detectors
 from tools.detectors.protocol import AnyDetector, qualified_name
 from tools.search.model_bundle import ModelBundle
-from tools.verdict.rule import UnseenToolMissRate, VerdictRule
+from tools.verdict.rule import QuestionKind, UnseenToolMissRate, VerdictRule
 
 _CARD, _HEADS = "CARD.md", WEIGHTS_DIR / "heads"
 _FAMILIES = {
@@ -56,8 +57,8 @@ def _misses(rule: VerdictRule) -> Iterator[Rate]:
     """How many forgeries of each kind passed; the worst of the stages in use."""
     found: dict[tuple[str, str], UnseenToolMissRate] = {}
     for name, question in rule.named_questions():
-        asked = name.rpartition("/")[2]
-        for it in rule.unseen(asked, question):  # type: ignore[arg-type] - a question's name
+        asked = cast("QuestionKind", name.rpartition("/")[2])
+        for it in rule.unseen(asked, question):
             known = found.get((asked, it.what))
             if known is None or it.most > known.most:
                 found[asked, it.what] = it

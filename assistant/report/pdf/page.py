@@ -168,9 +168,10 @@ class ReportPdf(FPDF):
                 max_line_height=2.9,
             )  # fmt: skip
             lines = self.multi_cell(
-                width, 2.9, self.text_of(caption), dry_run=True, output="HEIGHT", align="L"
+                width, 2.9, self.text_of(caption), dry_run=True, output="LINES", align="L"
             )
-            lowest = max(lowest, top + height + 0.6 + float(lines))
+            count = len(lines) if isinstance(lines, list) else 1
+            lowest = max(lowest, top + height + 0.6 + 2.9 * count)
             x += width + gap
         self.set_xy(self.l_margin, lowest + 2)
 
