@@ -161,7 +161,7 @@ def _custody(pdf: ReportPdf, report: Report) -> None:
     pdf.paragraph(f"Hash of the newest entry: {case.head}")
     for problem in case.problems:
         pdf.notice(f"The record is not intact: {problem}.")
-    rows = [(str(it.entry), it.at, it.what, f"{it.hash[:16]}…") for it in report.custody]
+    rows = [(str(it.entry), _clock(it.at), it.what, f"{it.hash[:16]}…") for it in report.custody]
     pdf.rows(("entry", "time (UTC)", "what happened", "hash"), rows, widths=(11, 36, 92, 35),
              size=6.8)  # fmt: skip
     pdf.small(
@@ -170,8 +170,13 @@ def _custody(pdf: ReportPdf, report: Report) -> None:
     )
     if report.access:
         pdf.subheading("Who used the case")
-        seen = [(it.at, it.who, it.what) for it in report.access]
+        seen = [(_clock(it.at), it.who, it.what) for it in report.access]
         pdf.rows(("time (UTC)", "user", "what"), seen, widths=(50, 70, 54), size=6.8)
+
+
+def _clock(at: str) -> str:
+    """An ISO 8601 time in UTC without its offset, which the column's head names."""
+    return at.removesuffix("+00:00").replace("T", " ")
 
 
 def _signature(pdf: ReportPdf, report: Report) -> None:
