@@ -97,7 +97,8 @@ def cases(
             _print_log(settings, id, json=json)
         case "replay", [named]:
             with redirect_library_output(context):
-                _replay(settings, named, json=json)
+                replay = _replay(settings, named)
+            _print_replay(replay, json=json)
         case "export", [id]:
             with redirect_library_output(context):
                 path = _export(settings, id, to or Path(f"{id}.zip"))
@@ -267,8 +268,8 @@ def _import(settings: "Settings", path: Path, *, key: str, json: bool) -> None:
     )  # fmt: skip
 
 
-def _replay(settings: "Settings", named: str, *, json: bool) -> None:
-    """Replay a case, or a bundle without importing it; exit status 1 if something differs."""
+def _replay(settings: "Settings", named: str) -> "Replay":
+    """Replay a case, or a bundle without importing it."""
     from assistant.case.archive.importing import unpacked
     from assistant.case.record import Case
     from assistant.case.replay import replay_search
@@ -280,17 +281,10 @@ def _replay(settings: "Settings", named: str, *, json: bool) -> None:
     with RerankingDisplay() as display:
         if Path(named).is_file():
             with unpacked(Path(named), settings.home) as found:
-                replay = replay_search(found.case, models, on_progress=display)
-        else:
-            case = Case.open(settings.home, named)
-            record_access(case.folder, "check")
-            replay = replay_search(case, models, on_progress=display)
-    if json:
-        print_json(_replay_json(replay))
-    else:
-        _print_replay(replay)
-    if not replay.same:
-        raise typer.Exit(1)
+                return replay_search(found.case, models, on_progress=display)
+        case = Case.open(settings.home, named)
+        record_access(case.folder, "check")
+        return replay_search(case, models, on_progress=display)
 
 
 def _replay_json(replay: "Replay") -> dict[str, Any]:
@@ -301,7 +295,17 @@ def _replay_json(replay: "Replay") -> dict[str, Any]:
             "instruments": list(replay.instruments)}  # fmt: skip
 
 
-def _print_replay(replay: "Replay") -> None:
+def _print_replay(replay: "Replay", *, json: bool) -> None:
+    """Exit status 1 if something differs."""
+    if json:
+        print_json(_replay_json(replay))
+    else:
+        _tell_replay(replay)
+    if not replay.same:
+        raise typer.Exit(1)
+
+
+def _tell_replay(replay: "Replay") -> None:
     rows = [
         [hit.handle, hit.recorded_verdict, hit.verdict or "–", _outcome(hit), hit.path]
         for hit in replay.hits
