@@ -69,6 +69,7 @@ from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.gallery.access_log import record_access
 from tools.gallery.database_file import gallery_folder
+from tools.search.instruments import describe_instruments
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import SeveralFaces
 from tools.search.results import Findings
@@ -522,8 +523,9 @@ class Agent:
                 call.arguments if call.name == "find_person" else self.workspace.search_arguments
             )
             self.case.record_search(
-                asked, answer.artifact.to_json(), chosen=self.workspace.chosen_faces
-            )
+                asked, answer.artifact.to_json(), chosen=self.workspace.chosen_faces,
+                made_with=describe_instruments(self.workspace.instruments),
+            )  # fmt: skip
         if call.name != "export_report":  # the exporter logs itself
             self._log_access(call, searched=isinstance(answer.artifact, Findings))
         duration_s = time.perf_counter() - began

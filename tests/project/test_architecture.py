@@ -61,7 +61,7 @@ ROOMS = {
         "profile": set(),
         "report": {"agent", "case"},
         "chat_model": {"console", "conversation", "report"},
-        "investigation": {"chat_model", "profile"},
+        "investigation": {"chat_model", "profile", "report"},
         "demo": {"investigation", "report"},
         "chat": {
             "agent", "case", "chat_model", "console", "conversation", "demo", "grounding",
@@ -90,6 +90,7 @@ HOMES = {
         "tools/checkpoints/pretrained/conversion.py",
         "tools/detectors/networks/image_classifier.py", "tools/encoder/pretrained_tower.py",
     ),
+    "fpdf": ("assistant/report/pdf/*",),
     "c2pa": ("tools/provenance/manifest_store.py",),
     "bitsandbytes": ("assistant/chat_model/*", "assistant/training/*"),
     "xgrammar": ("assistant/chat_model/*",),
