@@ -11,6 +11,8 @@ from pathlib import Path
 from assistant.profile import AnalysersOnDemand, LoadedModels
 from assistant.settings import Settings
 from tools.errors import SetupError
+from tools.gallery.access_log import record_access
+from tools.gallery.database_file import gallery_folder
 from tools.gallery.indexing.job import index_folders
 from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
@@ -159,6 +161,28 @@ class Unmask:
                 gallery, query, instruments=parts, top=top, reranker=leading, on_ranked=on_ranked
             )
             return found.findings, query
+
+    def report(
+        self,
+        photos: PathOrPaths,
+        path: Path | str,
+        *,
+        top: int = 20,
+        face: FaceNumbers | None = None,
+    ) -> Findings:
+        """Like `find`, and also write a report with pictures, methods and limits.
+
+        The ending of `path` decides: `.pdf` or `.json`, otherwise an HTML page. Raises SetupError
+        if it cannot be written.
+        """
+        # Draws and writes documents, which nothing else here needs.
+        from assistant.report.findings_page import write_report
+
+        findings, query = self.investigate(photos, top=top, face=face)
+        models = self.models
+        write_report(findings, query, Path(path), rule=models.rule, instruments=models)
+        record_access(gallery_folder(self.settings.home, self.gallery_name), "export")
+        return findings
 
     def check(
         self,

@@ -23,7 +23,7 @@ from assistant.conversation.steps import (
     from_json,
 )
 from tools.errors import SetupError, ToolError
-from tools.media.private_files import open_private
+from tools.media.private_files import open_private, private_folder
 
 CaseState = Literal["answered", "unfinished", "stopped", "failed", "empty", "damaged"]
 """How a case's last turn ended. Unfinished: it is running now, or its process ended in it."""
@@ -94,17 +94,23 @@ def duplicate_case(case: Case, home: Path) -> Case:
     rows = [(it.kind, it.body) for it in entries[1:] if it.kind not in _NOT_COPIED]
     made = Case.create(home, gallery=str(entries[0].body["name"]), keys=case.keys)
     try:
-        for photo in sorted(case.photos_folder.iterdir()):
-            whole = made.photos_folder / f"{photo.name}.{secrets.token_hex(4)}"
-            with photo.open("rb") as given, open_private(whole, "wb") as file:
-                shutil.copyfileobj(given, file)
-            whole.replace(made.photos_folder / photo.name)
+        _copy_files(case.photos_folder, made.photos_folder)
+        if case.exhibits_folder.is_dir():
+            _copy_files(case.exhibits_folder, private_folder(made.exhibits_folder))
         made.record_copies([(_COPIED, {"of": case.id}), *rows])
     except (OSError, SetupError) as error:
         shutil.rmtree(made.folder, ignore_errors=True)
         made.keys.drop(made.id)
         raise SetupError(f"case {case.id!r} cannot be duplicated: {error}") from error
     return made
+
+
+def _copy_files(source: Path, target: Path) -> None:
+    for kept in sorted(source.iterdir()):
+        whole = target / f"{kept.name}.{secrets.token_hex(4)}"
+        with kept.open("rb") as given, open_private(whole, "wb") as file:
+            shutil.copyfileobj(given, file)
+        whole.replace(target / kept.name)
 
 
 def _latest(entries: Sequence[CaseEntry], kind: str, default: str | bool) -> str | bool:

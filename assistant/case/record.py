@@ -9,7 +9,6 @@ case; the rewriting of a case from before signing, or of one whose key is lost.
 """
 
 import contextlib
-import hashlib
 import json
 import re
 import secrets
@@ -22,8 +21,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from assistant.case.chain import GENESIS_HASH, canonical, chained, unbroken_length
 from assistant.case.entry import CaseEntry
-from assistant.case.signing import SignedHead, SigningKeys
+from assistant.case.signing import SignedHead, SigningKeys, read_signers
 from assistant.case.verification import (
     DELETED,
     Verification,
@@ -48,7 +48,6 @@ from tools.search.query_files import readable
 from tools.verdict.handles import Fact
 
 CASE_DB_FILE = "case.sqlite3"
-GENESIS_HASH = "0" * 64
 
 _ID = re.compile(r"\w[\w-]{0,63}")
 _SCHEMA = (
@@ -108,6 +107,27 @@ class Case:
         return case
 
     @classmethod
+    def rebuild(
+        cls,
+        folder: Path,
+        entries: Sequence[CaseEntry],
+        heads: Sequence[SignedHead],
+        *,
+        keys: SigningKeys | None = None,
+    ) -> Self:
+        """Write a received record into a new folder as it is; `verification` judges it."""
+        case = cls(folder, keys=keys)
+        private_file(private_folder(folder) / CASE_DB_FILE)
+        rows = [(it.seq, it.at, it.kind, canonical(it.body), it.hash) for it in entries]
+        with case._connected() as connection, transaction(connection):
+            connection.execute(_SCHEMA)
+            connection.execute(_HEADS)
+            connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", rows)
+            signed = [astuple(head) for head in heads]
+            connection.executemany("INSERT INTO heads VALUES (?, ?, ?, ?, ?, ?)", signed)
+        return case
+
+    @classmethod
     def open(cls, home: Path, id: str, *, keys: SigningKeys | None = None) -> Self:
         """Open an existing case."""
         folder = cases_folder(home) / id
@@ -122,6 +142,11 @@ class Case:
     def photos_folder(self) -> Path:
         """The folder of the private copies."""
         return self.folder / "photos"
+
+    @property
+    def exhibits_folder(self) -> Path:
+        """The folder of the hits' files of an imported case, named by sha256; may not exist."""
+        return self.folder / "exhibits"
 
     def append(self, step: Step) -> None:
         """Record a step; it is on disk when this returns."""
@@ -208,13 +233,16 @@ class Case:
         findings: Mapping[str, Any],
         *,
         chosen: Mapping[str, int] | None = None,
+        made_with: Mapping[str, Any] | None = None,
     ) -> None:
         """Record a search: its arguments and all its findings.
 
-        `chosen` maps the handles of photos with several faces to the number of the chosen face.
+        `chosen` maps the handles of photos with several faces to the number of the chosen face;
+        `made_with` describes what measured (`tools.search.instruments`).
         """
         asked = {"arguments": dict(arguments), "chosen": dict(chosen or {})}
-        self._add((_SEARCH, {**asked, "findings": dict(findings)}))
+        made = {} if made_with is None else {"made_with": dict(made_with)}
+        self._add((_SEARCH, {**asked, "findings": dict(findings), **made}))
 
     def record_decision(self, made: ReviewEntry) -> None:
         """Record a reviewer's decision or note about a picture, or that one was undone."""
@@ -245,7 +273,7 @@ class Case:
     def latest_search(self) -> Mapping[str, Any] | None:
         """`arguments`, `chosen` faces and `findings` of the latest search on the present gallery.
 
-        None before the first search; older cases have no `chosen`.
+        None before the first search; older cases have no `chosen` and no `made_with`.
         """
         latest = None
         for entry in self.entries():
@@ -319,18 +347,25 @@ class Case:
                 for seq, at, kind, body, hash in rows
             ]
 
+    def heads(self) -> list[SignedHead]:
+        """The signed heads, one per key; empty for a case from before signing."""
+        with self._connected() as connection:
+            return _heads(connection)
+
     def verify(self) -> tuple[str, ...]:
         """The problems found, one sentence each; empty if record and photos are unchanged."""
         return self.verification().problems
 
-    def verification(self) -> Verification:
-        """Check chain, signature and photos."""
+    def verification(self, *, known_heads: bool = True) -> Verification:
+        """Check chain, signature and photos.
+
+        With `known_heads`, the newest head beside the user's key counts too: it shows when an
+        earlier state of the record was put back.
+        """
         entries = self.entries()
-        with self._connected() as connection:
-            heads = _heads(connection)
         return verify_record(
-            self.id, entries, sound=_sound(entries), heads=heads, keys=self.keys,
-            photos=self.photos(),
+            self.id, entries, sound=unbroken_length(entries), heads=self.heads(), keys=self.keys,
+            photos=self.photos(), signers=read_signers(self.folder), known_heads=known_heads,
         )  # fmt: skip
 
     def _add(self, *added: tuple[str, Mapping[str, Any]]) -> None:
@@ -341,9 +376,9 @@ class Case:
             before = seq, previous = last.fetchone() or (0, GENESIS_HASH)
             for kind, given in added:
                 # The hash covers the values as they will be read back.
-                body, seq = json.loads(_canonical(given)), seq + 1
-                previous = _chained(previous, CaseEntry(seq, at, kind, body, ""))
-                row = seq, at, kind, _canonical(body), previous
+                body, seq = json.loads(canonical(given)), seq + 1
+                previous = chained(previous, CaseEntry(seq, at, kind, body, ""))
+                row = seq, at, kind, canonical(body), previous
                 connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
             head = self._signed(connection, before, (seq, previous))
         if head is not None:
@@ -440,29 +475,6 @@ def _heads(connection: sqlite3.Connection) -> list[SignedHead]:
     there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'heads'").fetchone()
     rows = connection.execute("SELECT * FROM heads").fetchall() if there else []
     return [SignedHead(*row) for row in rows]
-
-
-def _sound(entries: Sequence[CaseEntry]) -> int:
-    """The length of the unbroken chain from the first entry."""
-    previous = GENESIS_HASH
-    for place, entry in enumerate(entries, start=1):
-        if entry.seq != place or entry.hash != _chained(previous, entry):
-            return place - 1
-        previous = entry.hash
-    return len(entries)
-
-
-def _chained(previous: str, entry: CaseEntry) -> str:
-    """sha256 over the previous entry's hash and this entry's canonical JSON."""
-    written = _canonical([entry.seq, entry.at, entry.kind, entry.body])
-    return hashlib.sha256((previous + written).encode()).hexdigest()
-
-
-def _canonical(value: object) -> str:
-    """Canonical JSON: one form per value; NaN is a bug and raises ValueError."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
 
 
 def _fact(row: Mapping[str, Any]) -> Fact:

@@ -11,6 +11,7 @@ from tools import toolkit
 from tools.agent_tools.workspace import Workspace
 from tools.gallery.access_log import record_access
 from tools.gallery.database_file import gallery_folder
+from tools.search.instruments import describe_instruments
 from tools.search.results import Findings
 
 Turn = Callable[[], AbstractContextManager[None]]
@@ -41,8 +42,9 @@ class RecordedTools:
             searching = call.name == "find_person"
             asked = call.arguments if searching else self._workspace.search_arguments
             self._case.record_search(
-                asked, answer.artifact.to_json(), chosen=self._workspace.chosen_faces
-            )
+                asked, answer.artifact.to_json(), chosen=self._workspace.chosen_faces,
+                made_with=describe_instruments(self._workspace.instruments),
+            )  # fmt: skip
         if call.name != "export_report":  # the exporter logs itself
             self._log_access(call, searched=found)
         duration_s = time.perf_counter() - began

@@ -26,8 +26,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from assistant.case.chain import GENESIS_HASH, canonical, chained
 from assistant.case.entry import CaseEntry
-from assistant.case.record import CASE_DB_FILE, GENESIS_HASH, Case, _canonical, _chained, _heads
+from assistant.case.record import CASE_DB_FILE, Case, _heads
 from assistant.case.verification import DELETED, DELETION
 from tools.errors import SetupError
 from tools.gallery.database_file import transaction
@@ -72,9 +73,8 @@ def held_in_case(case: Case, subject: Subject) -> HeldInCase:
     before = case.entries()
     after = _emptied(before, subject, on="")
     changed = tuple(one.seq for one, two in zip(before, after, strict=True) if one != two)
-    copies = [
-        it for it in sorted(case.photos_folder.glob("*")) if it.name.split(".")[0] in subject.ids
-    ]
+    kept = (*case.photos_folder.glob("*"), *case.exhibits_folder.glob("*"))
+    copies = [it for it in sorted(kept) if it.name.split(".")[0] in subject.ids]
     return HeldInCase(changed, tuple(copies))
 
 
@@ -157,8 +157,8 @@ def _rewrite(case: Case, change: Callable[[Sequence[CaseEntry]], Sequence[CaseEn
             connection.execute("DELETE FROM entries")
             previous, seq = GENESIS_HASH, 0
             for entry in change(before):
-                seq, previous = entry.seq, _chained(previous, replace(entry, hash=""))
-                row = (seq, entry.at, entry.kind, _canonical(entry.body), previous)
+                seq, previous = entry.seq, chained(previous, replace(entry, hash=""))
+                row = (seq, entry.at, entry.kind, canonical(entry.body), previous)
                 connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
             first = seq if own is None else own.first  # older entries were never signed
             head = case.keys.sign(case=case.id, first=first, entries=seq, hash=previous)

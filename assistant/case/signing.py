@@ -13,11 +13,15 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -28,7 +32,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tools.media.private_files import open_private, private_folder, restrict_permissions
 
-KEY_FILE = "case-key.pem"
+KEY_FILE, SIGNERS_FILE = "case-key.pem", "signers.json"
 _HEADS = "heads"
 _PURPOSE = "head of an Unmask case record, version 1"
 
@@ -55,6 +59,43 @@ class SignedHead:
         return json.dumps(told, ensure_ascii=True).encode()
 
 
+PublicKeys = Mapping[str, str]
+"""Public keys (64 hex digits) by name."""
+
+
+def key_name(raw: bytes) -> str:
+    """The name of a public key (32 bytes): the start of its sha256, 16 hex digits."""
+    return hashlib.sha256(raw).hexdigest()[:16]
+
+
+def signature_holds(message: bytes, *, public_key: str, signature: str) -> bool:
+    """Whether a public key (64 hex digits) made this signature (hex); False for malformed ones."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        key.verify(bytes.fromhex(signature), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def read_signers(folder: Path) -> PublicKeys:
+    """The public keys that came with an imported case; empty if there are none.
+
+    A key whose name does not fit it is left out.
+    """
+    try:
+        known = json.loads((folder / SIGNERS_FILE).read_text("utf-8"))
+        return {key_name(raw): raw.hex() for raw in map(bytes.fromhex, known)}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def write_signers(folder: Path, keys: PublicKeys) -> None:
+    """Keep public keys beside a case. Raises OSError."""
+    with open_private(folder / SIGNERS_FILE) as file:
+        json.dump(sorted(keys.values()), file)
+
+
 class SigningKeys:
     """The signing key of one user, in `folder`; created on the first signature."""
 
@@ -66,19 +107,31 @@ class SigningKeys:
     @property
     def id(self) -> str:
         """The name of the existing key; empty if there is none or it cannot be read."""
-        return "" if (key := self._loaded()) is None else _name(key)
+        return "" if (key := self._loaded()) is None else key_name(_raw(key))
+
+    @property
+    def public_key(self) -> str:
+        """The public half of the existing key, 64 hex digits; empty if there is none."""
+        return "" if (key := self._loaded()) is None else _raw(key).hex()
+
+    def ensure(self) -> str:
+        """Make the key if there is none; its name, or "" with the reason in `trouble`."""
+        return "" if (key := self._made()) is None else key_name(_raw(key))
 
     def sign(self, *, case: str, first: int, entries: int, hash: str) -> SignedHead | None:
         """A signed head; None, with the reason in `trouble`, if no key can be used or created."""
         key = self._made()
         if key is None:
             return None
-        bare = SignedHead(case, first, entries, hash, _name(key), "")
+        bare = SignedHead(case, first, entries, hash, key_name(_raw(key)), "")
         return SignedHead(case, first, entries, hash, bare.key, key.sign(bare.message).hex())
 
-    def verify_head(self, head: SignedHead) -> bool:
-        """Whether the existing key made this signature."""
-        return self.verify_message(head.message, key=head.key, signature=head.signature)
+    def verify_head(self, head: SignedHead, *, others: PublicKeys | None = None) -> bool:
+        """Whether the existing key, or one of the `others`, made its signature."""
+        if self.verify_message(head.message, key=head.key, signature=head.signature):
+            return True
+        known = (others or {}).get(head.key, "")
+        return signature_holds(head.message, public_key=known, signature=head.signature)
 
     def sign_message(self, message: bytes) -> tuple[str, str] | None:
         """The key's name and the signature (hex); None, with the reason in `trouble`, without one.
@@ -86,18 +139,12 @@ class SigningKeys:
         A message begins with its purpose, so that no signature passes for one of another kind.
         """
         key = self._made()
-        return None if key is None else (_name(key), key.sign(message).hex())
+        return None if key is None else (key_name(_raw(key)), key.sign(message).hex())
 
     def verify_message(self, message: bytes, *, key: str, signature: str) -> bool:
         """Whether the existing key has this name and made this signature (hex)."""
-        mine = self._loaded()
-        if mine is None or key != _name(mine):
-            return False
-        try:
-            mine.public_key().verify(bytes.fromhex(signature), message)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        mine = self.public_key
+        return key == self.id and signature_holds(message, public_key=mine, signature=signature)
 
     def keep(self, head: SignedHead) -> None:
         """Store the newest head of a case beside the key."""
@@ -173,6 +220,5 @@ def _write_once(file: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _name(key: Ed25519PrivateKey) -> str:
-    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return hashlib.sha256(raw).hexdigest()[:16]
+def _raw(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)

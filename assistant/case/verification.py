@@ -1,12 +1,12 @@
 """Verify a case record: check chain, signature and photos, and describe the problems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from assistant.case.entry import CaseEntry
-from assistant.case.signing import SignedHead, SigningKeys
+from assistant.case.signing import PublicKeys, SignedHead, SigningKeys
 from tools.media.images import UnreadableImage
 from tools.media.video_signatures import video_sha256
 
@@ -25,12 +25,14 @@ NOT_SIGNED = (
 class Verification:
     """The result of a case check: `problems` are sentences, empty if all is unchanged.
 
-    `note` is a sentence on how far the signature reaches.
+    `note` is a sentence on how far the signature reaches; `key` names the key of the newest
+    signature that was checked, "" if there is none.
     """
 
     problems: tuple[str, ...]
     signature: Signature
     note: str
+    key: str = ""
 
 
 def verify_record(
@@ -41,15 +43,22 @@ def verify_record(
     heads: Sequence[SignedHead],
     keys: SigningKeys,
     photos: Mapping[str, Path],
+    signers: PublicKeys,
+    known_heads: bool = True,
 ) -> Verification:
     """Check a record whose chain is unbroken up to the entry `sound`.
 
-    Photos deleted by `unmask forget` are not missing: the record says so, and the note repeats it.
+    `signers` are the public keys that came with an imported case. With `known_heads` the newest
+    head that was stored beside the user's key counts too. Photos deleted by `unmask forget` are not
+    missing: the record says so, and the note repeats it.
     """
     problems = []
     if sound < len(entries):
         problems.append(f"entry {sound + 1} was changed, removed or inserted")
-    signature, wrong, note = _signature(case, entries, heads, keys)
+    checked = _Signatures(
+        case, entries, heads, keys, signers, kept=keys.latest_head(case) if known_heads else None
+    )
+    signature, wrong, note = checked.result()
     if not problems:  # a broken chain needs no second proof
         problems += wrong
     elif signature == "valid":
@@ -64,7 +73,7 @@ def verify_record(
         note += str(made["on"])
         if not made["verified"]:
             problems.append(f"it did not verify before the deletion on {made['on']}")
-    return Verification(tuple(problems), signature, note)
+    return Verification(tuple(problems), signature, note, checked.newest_key)
 
 
 def deleted_photos(entries: Sequence[CaseEntry]) -> dict[str, str]:
@@ -81,46 +90,80 @@ def is_intact(copy: Path) -> bool:
         return False
 
 
-def _signature(
-    case: str, entries: Sequence[CaseEntry], heads: Sequence[SignedHead], keys: SigningKeys
-) -> tuple[Signature, list[str], str]:
-    mine, kept = keys.id, keys.latest_head(case)
-    known = [head for head in (*heads, *([kept] if kept else [])) if head.key == mine and mine]
-    others = {head.key: head for head in (*heads, *([kept] if kept else [])) if head.key != mine}
-    wrong = [_other_key(head, keys) for head in others.values()]
-    if not known:
-        return ("cannot be checked", wrong, wrong[0]) if wrong else ("not signed", [], NOT_SIGNED)
-    faults = [fault for head in known if (fault := _fault(case, entries, head, keys))]
-    if not any(head.key == mine for head in heads):
-        faults.insert(0, "its signature was removed: the key's folder knows that it was signed")
-    newest = max(head.entries for head in known)
-    if not faults and newest < len(entries):
-        faults.append(
-            f"entries {newest + 1} to {len(entries)} are not signed: the record had been changed, "
-            "or the key could not be read, when they were written"
-        )
-    if faults:
-        return "does not hold", [*dict.fromkeys(faults), *wrong], "the signature does not hold"
-    first = min(head.first for head in known)
-    note = f"signed with the key {mine}, {len(entries)} entries"
-    if first > 1:
-        note += f"; entries 1 to {first - 1} were written before that key signed"
-    return "valid", wrong, note
+class _Signatures:
+    """The signed heads of a record: those that can be checked with a known key, and the others."""
 
+    def __init__(
+        self,
+        case: str,
+        entries: Sequence[CaseEntry],
+        heads: Sequence[SignedHead],
+        keys: SigningKeys,
+        signers: PublicKeys,
+        *,
+        kept: SignedHead | None,
+    ) -> None:
+        self._case, self._entries, self._keys, self._signers = case, entries, keys, signers
+        self._mine = keys.id
+        known = {*signers, *([self._mine] if self._mine else [])}
+        every = (*heads, *([kept] if kept else []))
+        self._known = [head for head in every if head.key in known]
+        self._others = {head.key: head for head in every if head.key not in known}.values()
+        there = {head.key for head in heads}
+        self._removed = kept is not None and kept.key in known and kept.key not in there
 
-def _fault(
-    case: str, entries: Sequence[CaseEntry], head: SignedHead, keys: SigningKeys
-) -> str | None:
-    """The problem with a record, given its signed head; None if there is none."""
-    if head.case != case:
-        return f"its signature is that of another case, {head.case!r}"
-    if not keys.verify_head(head):
-        return "its signature was changed"
-    if head.entries > len(entries):
-        return f"the end is cut off: {head.entries} entries were signed, {len(entries)} are there"
-    if entries[head.entries - 1].hash != head.hash:
-        return f"it was rewritten: entry {head.entries} is not the one that was signed"
-    return None
+    @property
+    def newest_key(self) -> str:
+        """The key of the head with most entries."""
+        return max(self._known, key=lambda head: head.entries).key if self._known else ""
+
+    def result(self) -> tuple[Signature, list[str], str]:
+        """How far the signatures reach, the problems, and a sentence."""
+        wrong = [_other_key(head, self._keys) for head in self._others]
+        if not self._known:
+            if wrong:
+                return "cannot be checked", wrong, wrong[0]
+            return "not signed", [], NOT_SIGNED
+        faults = [fault for head in self._known if (fault := self._fault(head))]
+        if self._removed:
+            faults.insert(0, "its signature was removed: the key's folder knows that it was signed")
+        newest, count = max(head.entries for head in self._known), len(self._entries)
+        if not faults and newest < count:
+            faults.append(
+                f"entries {newest + 1} to {count} are not signed: the record had been changed, "
+                "or the key could not be read, when they were written"
+            )
+        if faults:
+            return "does not hold", [*dict.fromkeys(faults), *wrong], "the signature does not hold"
+        return "valid", wrong, "; ".join(self._reach())
+
+    def _reach(self) -> Iterator[str]:
+        """What each key signed; another person's key is named as such."""
+        for key in dict.fromkeys(head.key for head in self._known):
+            heads = [head for head in self._known if head.key == key]
+            first, last = min(it.first for it in heads), max(it.entries for it in heads)
+            if key != self._mine:
+                yield (
+                    f"entries {first} to {last} signed with the key {key}, which came with the "
+                    "case: ask the person who exported it for the name of the key"
+                )
+                continue
+            yield f"signed with the key {key}, {last} entries"
+            if first > 1 and len({head.key for head in self._known}) == 1:
+                yield f"entries 1 to {first - 1} were written before that key signed"
+
+    def _fault(self, head: SignedHead) -> str | None:
+        """The problem with the record, given a signed head; None if there is none."""
+        if head.case != self._case:
+            return f"its signature is that of another case, {head.case!r}"
+        if not self._keys.verify_head(head, others=self._signers):
+            return "its signature was changed"
+        count = len(self._entries)
+        if head.entries > count:
+            return f"the end is cut off: {head.entries} entries were signed, {count} are there"
+        if self._entries[head.entries - 1].hash != head.hash:
+            return f"it was rewritten: entry {head.entries} is not the one that was signed"
+        return None
 
 
 def _other_key(head: SignedHead, keys: SigningKeys) -> str:

@@ -40,7 +40,10 @@ _LIST_PX, _FACE_PX, _IMAGE_PX = 96, 240, 360
 _TOPS = (20, MAX_RERANKED_HITS)
 """Numbers of hits offered for repeating a search."""
 _DOWNLOAD_MAX_BYTES = 32_000_000
-_MEDIA_TYPES = {".html": "text/html", ".json": "application/json", ".csv": "text/csv"}
+_MEDIA_TYPES = {
+    ".html": "text/html", ".pdf": "application/pdf", ".json": "application/json",
+    ".csv": "text/csv", ".zip": "application/zip",
+}  # fmt: skip
 
 
 class FaceThumbnails:

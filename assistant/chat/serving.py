@@ -128,7 +128,7 @@ def build_app(
 
 def _session(agent: Agent) -> ChatSession:
     """A session whose reports are written into its case's folder."""
-    attach_exporter(agent.workspace, agent.case.folder)
+    attach_exporter(agent.workspace, agent.case)
     return ChatSession(agent)
 
 

@@ -179,5 +179,5 @@ def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) ->
         agent = Agent.resume(model, parts, opened, home=home, reader=reader)
         if gallery is not None:
             agent.workspace.gallery = gallery
-    attach_exporter(agent.workspace, agent.case.folder)
+    attach_exporter(agent.workspace, agent.case)
     return agent

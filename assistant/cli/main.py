@@ -256,7 +256,8 @@ def find(
         typer.Option("--opinion", help="Also ask the chat model about each hit: weak and slow."),
     ] = False,
     page: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write an HTML page with pictures.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write a report: FILE.html, .pdf or .json."),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Export a case's findings with the reviewer's decisions: an HTML page, JSON or CSV of the hits.
+"""Export a case's findings with the reviewer's decisions: HTML, PDF, JSON, CSV or a bundle.
 
 The file is written into the case's folder, readable by its owner only; an earlier export in the
 same format is replaced. A filter of the hit list does not apply: an export holds every hit.
@@ -6,21 +6,26 @@ same format is replaced. A filter of the hit list does not apply: an export hold
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assistant.report.findings_page import write_report
+from assistant.case.archive.writing import write_bundle
+from assistant.case.record import Case
+from assistant.report.contents.building import build_report, decision_item, note_item
+from assistant.report.contents.model import SCHEMA_FILE, report_json
+from assistant.report.findings_page import report_page
+from assistant.report.illustrations import illustrate
+from tools.agent_tools.casework_tools import EXPORT_FILES
 from tools.agent_tools.copies import findings_with_copies, group_copies
 from tools.agent_tools.review import Decision, HitNote
 from tools.agent_tools.workspace import Workspace
-from tools.errors import SetupError, ToolError
+from tools.errors import ToolError
 from tools.gallery.access_log import record_access
 from tools.gallery.database_file import gallery_folder
 from tools.gallery.record_store import Gallery
 from tools.media.file_names import printable
-from tools.media.private_files import open_private
+from tools.media.private_files import write_private
 from tools.search.query import Query
 from tools.search.results import Findings, Hit
 
@@ -36,23 +41,26 @@ Notes = Mapping[str, HitNote]
 """The reviewer's notes in force, by the hit's handle."""
 
 
-def attach_exporter(workspace: Workspace, folder: Path) -> None:
+def attach_exporter(workspace: Workspace, case: Case) -> None:
     """Let the workspace's `export_report` write into a case's folder; case and gallery log it."""
 
     def export(format: str) -> Path:
-        path = export_findings(workspace, folder, format)
-        for read in (folder, gallery_folder(workspace.home, workspace.gallery)):
+        path = export_findings(workspace, case, format)
+        for read in (case.folder, gallery_folder(workspace.home, workspace.gallery)):
             record_access(read, "export", who=workspace.user)
         return path
 
     workspace.exporter = export
 
 
-def export_findings(workspace: Workspace, folder: Path, format: str) -> Path:
-    """Write `report.html`, `.json` or `.csv` into a folder; returns the file.
+def export_findings(
+    workspace: Workspace, case: Case, format: str, *, path: Path | None = None
+) -> Path:
+    """Write a report, by default `report.<format>` in the case's folder; returns the file.
 
-    Raises ToolError before a search, and if a picture of it was deleted since (by `unmask forget`,
-    while the chat ran): no report brings it back. SetupError if the file cannot be written.
+    `format` is one of `EXPORT_FILES`. Raises ToolError before a search, and if a picture of it was
+    deleted since (by `unmask forget`, while the chat ran): no report brings it back. SetupError if
+    the file cannot be written.
     """
     latest = workspace.last_search
     if latest is None:
@@ -61,24 +69,32 @@ def export_findings(workspace: Workspace, folder: Path, format: str) -> Path:
     _require_held(workspace, findings, query)
     decisions = workspace.review.decisions_for(findings)
     notes = workspace.review.notes_for(findings)
-    path = folder / f"report.{format}"
-    if format == "html":
-        instruments = workspace.instruments
-        return write_report(
-            findings, query, path, rule=instruments.rule, instruments=instruments,
-            decisions=decisions, notes=notes,
-        )  # fmt: skip
+    target = path or case.folder / EXPORT_FILES[format]
     if format == "csv":
-        text = hits_csv(findings, decisions, notes)
-    else:
-        text = _as_json(findings, decisions, notes)
-    try:
-        with open_private(path) as file:
-            file.write(text)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise SetupError(f"the report {printable(path)!r} cannot be written: {reason}") from error
-    return path
+        return write_private(target, hits_csv(findings, decisions, notes), what="report")
+    models = workspace.instruments
+    report = build_report(
+        findings, query, rule=models.rule, models=models, decisions=decisions, notes=notes,
+        case=case,
+    )  # fmt: skip
+    if format == "json":
+        return write_private(target, report_json(report), what="report")
+    pictures = illustrate(findings, query, models=models)
+    if format == "html":
+        return write_private(target, report_page(report, pictures), what="report")
+    from assistant.report.pdf.document import report_pdf  # fpdf2, which is needed only here
+
+    pdf = report_pdf(report, pictures)
+    if format == "pdf":
+        return write_private(target, pdf, what="report")
+    written: dict[str, str | bytes] = {
+        "report.html": report_page(report, pictures),
+        "report.pdf": pdf,
+        "report.json": report_json(report),
+        "report.csv": hits_csv(findings, decisions, notes),
+        SCHEMA_FILE.name: SCHEMA_FILE.read_bytes(),
+    }
+    return write_bundle(target, case, findings, written)
 
 
 def _require_held(workspace: Workspace, findings: Findings, query: Query) -> None:
@@ -104,21 +120,16 @@ def findings_json(
     return data
 
 
-def note_json(note: HitNote | None) -> dict[str, str] | None:
-    """A note with its time and user, as shown beside a hit."""
-    return None if note is None else {"text": note.text, "at": note.at, "user": note.user}
-
-
 def decision_json(decision: Decision | None) -> dict[str, str] | None:
     """A decision with its time and user, as shown beside a hit."""
-    if decision is None:
-        return None
-    return {"decision": decision.decision, "at": decision.at, "user": decision.user}
+    found = decision_item(decision)
+    return None if found is None else found.model_dump()
 
 
-def _as_json(findings: Findings, decisions: Decisions, notes: Notes) -> str:
-    data = findings_json(findings, decisions, notes)
-    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+def note_json(note: HitNote | None) -> dict[str, str] | None:
+    """A note with its time and user, as shown beside a hit."""
+    found = note_item(note)
+    return None if found is None else found.model_dump()
 
 
 def hits_csv(findings: Findings, decisions: Decisions, notes: Notes | None = None) -> str:

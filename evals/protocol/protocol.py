@@ -24,7 +24,7 @@ RelationToQuery = Literal[
     "forgery of the person",
     "forgery of another on the person's body",
     "forgery of another",
-    "genuine photo of the person",
+    "authentic photo of the person",
     "copy of the query",
     "authentic photo of another",
 ]
@@ -68,7 +68,7 @@ def relation_to_query(person: str, row: ManifestRow) -> RelationToQuery:
         on_body = row.body_id == person
         return "forgery of another on the person's body" if on_body else "forgery of another"
     mine = row.depicted_id == person
-    return "genuine photo of the person" if mine else "authentic photo of another"
+    return "authentic photo of the person" if mine else "authentic photo of another"
 
 
 def body_owners(person: str, rows: Sequence[ManifestRow]) -> set[str]:

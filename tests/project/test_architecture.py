@@ -64,7 +64,7 @@ ROOMS = {
             "case", "conversation", "demo", "investigation", "profile", "report",
         },
         "chat_model": {"console", "conversation", "report"},
-        "investigation": {"chat_model", "profile"},
+        "investigation": {"chat_model", "profile", "report"},
         "demo": {"investigation", "report"},
         "chat": {
             "agent", "case", "chat_model", "console", "conversation", "demo", "grounding",
@@ -97,6 +97,7 @@ HOMES = {
         "tools/checkpoints/pretrained/conversion.py",
         "tools/detectors/networks/image_classifier.py", "tools/encoder/pretrained_tower.py",
     ),
+    "fpdf": ("assistant/report/pdf/*",),
     "c2pa": ("tools/provenance/manifest_store.py",),
     "bitsandbytes": ("assistant/chat_model/*", "assistant/training/*"),
     "xgrammar": ("assistant/chat_model/*",),

@@ -24,7 +24,16 @@ from tools.verdict.handles import quote_untrusted
 from tools.verdict.term_lookup import GlossaryEntry, closest_terms
 from tools.verdict.term_lookup import explain_term as look_up
 
-EXPORT_FORMATS = ("html", "json", "csv")
+EXPORT_FILES = {
+    "html": "report.html",
+    "pdf": "report.pdf",
+    "json": "report.json",
+    "csv": "report.csv",
+    "bundle": "report.zip",
+}
+"""The formats of a report, each with the name of its file in the case's folder."""
+
+EXPORT_FORMATS = tuple(EXPORT_FILES)
 
 
 def _date(written: Any) -> Any:
@@ -109,7 +118,7 @@ class CaseworkTools:
         return _compact(content), undone
 
     def export_report(self, format: str = "html") -> tuple[str, ExportedReport]:
-        """Write the report of the case: html, json or csv."""
+        """Write the report of the case: html, pdf, json, csv, or bundle with the originals."""
         name = format.strip().casefold()
         if name not in EXPORT_FORMATS:
             raise ToolError(

@@ -20,8 +20,9 @@ from typing import Literal
 
 from tools.media.private_files import open_private
 
-AccessKind = Literal["search", "check", "export", "forget"]
-"""A search; a check or comparison of single faces, or of a record; a report; a deletion."""
+AccessKind = Literal["search", "check", "export", "import", "forget"]
+"""A search; a check or comparison of single faces, or of a record; a report; a case that was
+received; a deletion."""
 
 MAX_BYTES = 256 * 1024
 NOT_LOGGED = "this access could not be logged: the folder cannot be written"

@@ -7,10 +7,14 @@ stays as it is. Systems without Unix permissions are left alone.
 
 import contextlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+
+from tools.errors import SetupError
+from tools.media.file_names import printable
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
 _OTHERS = 0o077
@@ -42,6 +46,30 @@ def open_private(path: Path, mode: str = "w") -> IO[Any]:
     file = open(path, mode, encoding=encoding, opener=_owners)  # noqa: SIM115 - `opener`
     _close(path)
     return file
+
+
+def write_private(path: Path, content: str | bytes, *, what: str) -> Path:
+    """Write an owner-only file in one piece: an earlier one stays until the new one is whole.
+
+    Returns the path. Raises SetupError, which names the file as `what`, if it cannot be written.
+    """
+    # A device such as /dev/stdout is written to, not replaced.
+    whole = path if path.exists() and not path.is_file() else _draft(path)
+    try:
+        with open_private(whole, "wb") as file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+        if whole != path:
+            whole.replace(path)
+    except OSError as error:
+        if whole != path:
+            whole.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        raise SetupError(f"the {what} {printable(path)!r} cannot be written: {reason}") from error
+    return path
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{secrets.token_hex(6)}.part")
 
 
 def restrict_permissions(place: Path) -> None:

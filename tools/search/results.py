@@ -188,9 +188,7 @@ class Findings:
     @property
     def compared_in_words(self) -> str:
         """What `compared` counts: `21 images`, `20 images and 1 video`."""
-        counts = {"image": self.compared - self.videos, "video": self.videos}
-        said = [f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in counts.items() if n]
-        return " and ".join(said) or "no image"
+        return pictures_in_words(self.compared, videos=self.videos)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict: an object with `hits`, ordered by rank."""
@@ -210,6 +208,13 @@ class Findings:
             "warnings": list(self.warnings),
             "hits": [hit.to_json() for hit in self.hits],
         }
+
+
+def pictures_in_words(count: int, *, videos: int) -> str:
+    """A number of pictures, some of them videos: `21 images`, `20 images and 1 video`."""
+    counts = {"image": count - videos, "video": videos}
+    said = [f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in counts.items() if n]
+    return " and ".join(said) or "no image"
 
 
 def judged_by(given: Assessment) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Evidence:
     @property
     def title(self) -> str:
         """The name without the remarks in brackets that are for tables of numbers."""
-        return self.name.partition(" (")[0]
+        return evidence_title(self.name)
 
     @property
     def shown(self) -> str:
@@ -73,6 +73,11 @@ class Evidence:
             "share_of_authentic_below": self.share_of_authentic_below,
             "reads": self.reads,
         }
+
+
+def evidence_title(name: str) -> str:
+    """A measure's name without the remarks in brackets that are for tables of numbers."""
+    return name.partition(" (")[0]
 
 
 _RETOUCH = "Beauty filters, heavy compression and screenshots can raise it on genuine photos."

@@ -93,6 +93,8 @@ _DATES = (
 _FORMATS = {
     "csv": r"\bcsv\b|\bcomma[- ]separated|\bspss\b|spread\s?sheet|\bexcel\b|\btable\b|tabelle",
     "json": r"\bjson\b|machine[- ]readable",
+    "pdf": r"\bpdf\b|\bprint(?:able|out)?\b|\bto print\b",
+    "bundle": r"\bbundle\b|\bzip\b|\b(?:with|and) (?:all )?(?:the )?(?:originals|original files)\b",
     "html": r"\bhtml\b|web ?page",
 }
 

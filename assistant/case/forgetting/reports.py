@@ -3,16 +3,18 @@
 A report that may show a subject goes whole, and can be exported again without it: every report of a
 case that holds the subject, since pictures on a page are encoded anew and cannot be told apart by
 content, and every report whose text names it, since a resumed case exports a search that its record
-does not hold.
+does not hold. A PDF's text cannot be searched, but it lists the hashes of its pictures.
 """
 
+import contextlib
 import html
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from assistant.case.redaction import HeldInCase, Subject
-from tools.agent_tools.casework_tools import EXPORT_FORMATS
+from tools.agent_tools.casework_tools import EXPORT_FILES
 
 MAP_ID_LENGTH = 16
 """How much of a picture's id stands in the name of its map: `map-H1-0123456789abcdef.jpg`."""
@@ -20,7 +22,7 @@ MAP_ID_LENGTH = 16
 
 def reports_in(folder: Path) -> tuple[Path, ...]:
     """The reports and maps in a case's folder."""
-    files = (folder / f"report.{format}" for format in EXPORT_FORMATS)
+    files = (folder / name for name in (*EXPORT_FILES.values(), "report.schema.json"))
     return (*(it for it in files if it.is_file()), *sorted(folder.glob("map-*.jpg")))
 
 
@@ -49,5 +51,9 @@ def _written(subject: Subject) -> Iterator[bytes]:
 
 
 def _contains_any(file: Path, names: list[bytes]) -> bool:
-    content = file.read_bytes()
-    return any(name in content for name in names)
+    contents = [file.read_bytes()]
+    if file.suffix == ".zip":
+        with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(file) as bundle:
+            texts = [it for it in bundle.namelist() if it.endswith((".json", ".html", ".csv"))]
+            contents += [bundle.read(it) for it in texts]
+    return any(name in content for name in names for content in contents)

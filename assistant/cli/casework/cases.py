@@ -1,4 +1,4 @@
-"""`unmask cases`: list, search, name, archive, duplicate, delete and check the cases."""
+"""`unmask cases`: list, name, archive, duplicate, delete, verify and hand over cases."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli.options import JsonOption, load_settings
+from assistant.cli.casework import handover, replaying
+from assistant.cli.options import JsonOption, load_settings, redirect_library_output
 from assistant.console.output import (
     escape_terminal,
     print_json,
@@ -18,17 +19,21 @@ from tools.errors import SetupError
 
 if TYPE_CHECKING:
     from assistant.case.catalogue import CaseSummary
+    from assistant.case.record import Case
+    from assistant.settings import Settings
 
 _USAGE = {
     "list": "list [WORDS]", "rename": "rename ID NAME", "archive": "archive ID",
     "reopen": "reopen ID", "duplicate": "duplicate ID", "delete": "delete ID",
-    "verify": "verify [ID]", "log": "log ID",
+    "verify": "verify [ID|FILE]", "log": "log ID", "export": "export ID --to FILE.zip",
+    "import": "import FILE.zip", "replay": "replay ID|FILE", "key": "key", "schema": "schema",
 }  # fmt: skip
+_READING = ("list", "verify", "log", "key", "schema")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command(short_help="List, search, name, archive, delete and check cases.")(cases)
+    app.command(short_help="List, name, archive, verify, replay or hand over cases.")(cases)
 
 
 def cases(
@@ -37,16 +42,23 @@ def cases(
         list[str] | None,
         typer.Argument(
             metavar="[ACTION] [ARGUMENT]...",
-            help="list, rename, archive, reopen, duplicate, delete, verify or log.",
+            help="list, rename, archive, reopen, duplicate, delete, verify, log, replay, export, "
+            "import, key or schema.",
         ),
     ] = None,
     archived: Annotated[
         bool, typer.Option("--archived", help="list: archived cases, too.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="delete: do not ask.")] = False,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="export: the bundle to write.")
+    ] = None,
+    key: Annotated[
+        str, typer.Option("--key", metavar="NAME", help="import: only if this key signed it.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
-    """List the cases, put them in order, or check that their records were not changed.
+    """List the cases, put them in order, and verify, replay or hand over their records.
 
     \b
     unmask cases
@@ -56,8 +68,13 @@ def cases(
     unmask cases reopen 20261120-193816-0fecd7
     unmask cases duplicate 20261120-193816-0fecd7   # try another way, and keep the first
     unmask cases delete 20261120-193816-0fecd7      # asks; see unmask forget
-    unmask cases verify                             # all; with an ID, that one
+    unmask cases verify                             # all; with an ID or a bundle, that one
     unmask cases log 20261120-193816-0fecd7         # who searched and checked, and when
+    unmask cases replay 20261120-193816-0fecd7      # the recorded search again, compared
+    unmask cases export 20261120-193816-0fecd7 --to case.zip
+    unmask cases import case.zip --key 1f8a09c37d2e4b56
+    unmask cases key                                # the name of your key, for the recipient
+    unmask cases schema                             # the JSON Schema of reports
 
     The state says how the last question ended: answered, stopped by you, failed, or unfinished: it
     is running now, or its process ended before the answer; ask again with unmask ask --case ID.
@@ -68,20 +85,30 @@ def cases(
     all hashes were computed again. It cannot detect changes by a person who can read the key and
     sign again, or the deletion of a whole case. Without the key, a signature cannot be checked.
     Cases recorded before signing was introduced are "not signed": the check detects only accidents
-    in them. The exit status is 1 if a record is damaged or cannot be checked.
+    in them.
+
+    A bundle holds the record, the photos, the original files of the hits, the report in every
+    format and a signed list of hashes. verify and replay read a bundle without importing it. A
+    replay measures the recorded pictures again and says which verdicts and numbers differ, and
+    which version or checkpoint does. The exit status is 1 if a record is damaged or cannot be
+    checked, or if a verdict or number differs.
     """
     action, *rest = words or ["list"]
     if action not in _USAGE:
-        action, rest = "verify", [action, *rest]  # an id alone
-    if (archived and action != "list") or (yes and action != "delete"):
-        wrong = "--yes" if yes else "--archived"
-        raise typer.BadParameter(f"does not belong to `{action}`", param_hint=wrong)
-    home = load_settings(context, writes=action not in ("list", "verify", "log")).home
+        action, rest = "verify", [action, *rest]  # an id or a bundle alone
+    for option, given, owner in (
+        ("--archived", archived, "list"), ("--yes", yes, "delete"), ("--to", to, "export"),
+        ("--key", key, "import"),
+    ):  # fmt: skip
+        if given and action != owner:
+            raise typer.BadParameter(f"belongs to `{owner}`", param_hint=option)
+    settings = load_settings(context, writes=action not in _READING)
+    home = settings.home
     match action, rest:
         case "list", _:
             _list(home, " ".join(rest), archived=archived, json=json)
         case "verify", [] | [_]:
-            _verify(home, rest, json=json)
+            _verify(settings, rest, json=json)
         case "log", [id]:
             _print_log(home, id, json=json)
         case "rename", [id, *name] if name:
@@ -93,9 +120,29 @@ def cases(
         case "delete", [id]:
             from assistant.cli.forget import forget_case
 
-            forget_case(load_settings(context, writes=True), id, yes=yes, json=json)
+            forget_case(settings, id, yes=yes, json=json)
+        case "replay", [named]:
+            with redirect_library_output(context):
+                replay = replaying.replay_case(settings, named)
+            replaying.print_replay(replay, json=json)
+        case "export", [id]:
+            with redirect_library_output(context):
+                said, data = handover.export_bundle(settings, id, to or Path(f"{id}.zip"))
+            _say(said, data, json=json)
+        case "import", [named]:
+            _say(*handover.import_bundle(settings, Path(named), key=key), json=json)
+        case "key", []:
+            own = handover.key_name(settings)
+            _say(own, {"key": own}, json=json)
+        case "schema", []:
+            from assistant.report.contents.model import report_schema
+
+            print_json(report_schema())
         case _:
             raise typer.BadParameter(f"expected: {_USAGE[action]}", param_hint="[ACTION]")
+
+
+# -- list, name, archive, duplicate ---------------------------------------------------------------
 
 
 def _list(home: Path, text: str, *, archived: bool, json: bool) -> None:
@@ -174,12 +221,18 @@ def _say(text: str, data: dict[str, Any], *, json: bool) -> None:
         stdout_console().print(escape_terminal(text), soft_wrap=True)
 
 
-def _verify(home: Path, named: Sequence[str], *, json: bool) -> None:
-    """Check one case or all; exit status 1 if a record is damaged."""
+# -- verify and log -------------------------------------------------------------------------------
+
+
+def _verify(settings: "Settings", named: Sequence[str], *, json: bool) -> None:
+    """Check one case or bundle, or all cases; exit status 1 if anything is wrong."""
     from assistant.case.catalogue import list_cases
 
-    ids = named or [each.id for each in list_cases(home)]
-    told = [_check(home, id) for id in ids]
+    if named and Path(named[0]).is_file():
+        told = [_check_bundle(settings, Path(named[0]))]
+    else:
+        ids = named or [each.id for each in list_cases(settings.home)]
+        told = [_check(settings.home, id) for id in ids]
     if json:
         print_json(told[0] if named else {"ok": all(it["ok"] for it in told), "cases": told})
     for it in () if json else told:
@@ -191,14 +244,6 @@ def _verify(home: Path, named: Sequence[str], *, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _print_log(home: Path, id: str, *, json: bool) -> None:
-    """The access log of one case."""
-    from assistant.case.record import Case
-    from assistant.cli.galleries import print_accesses
-
-    print_accesses(Case.open(home, id).folder, json=json)
-
-
 def _check(home: Path, id: str) -> dict[str, Any]:
     """The result of checking one case, as in the JSON output."""
     from assistant.case.record import Case
@@ -206,18 +251,43 @@ def _check(home: Path, id: str) -> dict[str, Any]:
 
     case = Case.open(home, id)
     record_access(case.folder, "check")
+    return _checked(case)
+
+
+def _check_bundle(settings: "Settings", path: Path) -> dict[str, Any]:
+    """The same for a bundle, whose hashes and signature were checked when it was opened."""
+    from assistant.case.archive.importing import unpacked
+
+    with unpacked(path, settings.home) as found:
+        checked = _checked(found.case, known_heads=False)
+        checked["note"] += (
+            f"; the bundle was exported {found.exported} and signed with the key {found.key}, and "
+            "every file has its listed hash"
+        )
+        return checked
+
+
+def _checked(case: "Case", *, known_heads: bool = True) -> dict[str, Any]:
     try:
-        found, head = case.verification(), case.head
+        found, head = case.verification(known_heads=known_heads), case.head
     except SetupError as damage:
-        return {"id": id, "ok": False, "problems": [str(damage)], "signature": "cannot be checked",
-                "note": str(damage), "head": None}  # fmt: skip
+        return {"id": case.id, "ok": False, "problems": [str(damage)],
+                "signature": "cannot be checked", "note": str(damage), "head": None}  # fmt: skip
     sound = f"unchanged; {found.note}; its newest hash is {head}"
     unsigned = f"the chain is unbroken, but the record is {found.note}"
     return {
-        "id": id,
+        "id": case.id,
         "ok": not found.problems,
         "problems": [*found.problems],
         "signature": found.signature,
         "note": sound if found.signature == "valid" else unsigned,
         "head": head,
     }
+
+
+def _print_log(home: Path, id: str, *, json: bool) -> None:
+    """The access log of one case."""
+    from assistant.case.record import Case
+    from assistant.cli.galleries import print_accesses
+
+    print_accesses(Case.open(home, id).folder, json=json)

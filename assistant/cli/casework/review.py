@@ -81,8 +81,9 @@ def review(
     A decision is confirmed, rejected, hidden or none, which takes it back. It belongs to the
     picture, is signed into the case record with time and user, and never changes a verdict. So
     does a note; an empty one removes it. Near-identical hits are listed below the first of them.
-    Hidden hits are left out of lists; reports (html, json, csv) hold every hit and are written
-    into the folder of the case. Dates are the EXIF date taken, else the file's modification time.
+    Hidden hits are left out of lists; reports (html, pdf, json, csv, or a bundle with the original
+    files) hold every hit and are written into the folder of the case. Dates are the EXIF date
+    taken, else the file's modification time.
     """
     from assistant.grounding.casework_answers import describe_casework
 
@@ -143,6 +144,8 @@ def _call(
     action: str, rest: list[str], wanted: dict[str, str]
 ) -> tuple[str, dict[str, str]]:  # fmt: skip
     """The tool call of an action."""
+    from tools.agent_tools.casework_tools import EXPORT_FORMATS
+
     if wanted and action != "list":
         raise typer.BadParameter("belongs to `list`", param_hint=f"--{next(iter(wanted))}")
     match action, rest:
@@ -159,7 +162,7 @@ def _call(
     usage = {
         "mark": "mark HIT DECISION",
         "note": "note HIT TEXT",
-        "export": "export [html|json|csv]",
+        "export": f"export [{'|'.join(EXPORT_FORMATS)}]",
     }
     expected = usage.get(action, action if action in _ACTIONS else "one of " + ", ".join(_ACTIONS))
     raise typer.BadParameter(f"expected: {expected}", param_hint="[ACTION]")
@@ -178,7 +181,7 @@ def _restored(
     case = Case.open(settings.home, id)
     restored = case.restore(LoadedModels(settings), home=settings.home)
     restored.workspace.review.on_decision = case.record_decision
-    attach_exporter(restored.workspace, case.folder)
+    attach_exporter(restored.workspace, case)
     if not exports:
         record_access(case.folder, "check")
     return restored.workspace, restored.notes

@@ -36,7 +36,7 @@ class Investigation:
     def __init__(self, case: Case, workspace: Workspace, notes: Sequence[str] = ()) -> None:
         self.case, self.workspace, self.notes = case, workspace, tuple(notes)
         self._recorded = RecordedTools(workspace, case)
-        attach_exporter(workspace, case.folder)
+        attach_exporter(workspace, case)
 
     def add_photos(self, text: str, photos: Sequence[Path]) -> list[str]:
         """Record a turn with private copies of photos; returns their handles.

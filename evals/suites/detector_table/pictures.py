@@ -81,9 +81,9 @@ def _reliability(sheet: ScoreTable, rows: Sequence[System], folder: Path) -> Non
 def _failures(
     answers: Sequence[BatchLogits], sheet: ScoreTable, judge: System, label: bool, folder: Path
 ) -> None:
-    """Errors beyond the band: genuine pictures called forged, and forgeries called genuine."""
+    """Errors beyond the band: authentic pictures called forged, forgeries below the band."""
     margin = load_models().encoder.face_margin
-    title = "Forgeries taken for genuine" if label else "Genuine called forged"
+    title = "Forgeries with no forgery found" if label else "Authentic pictures called forged"
     # Distance beyond the edge: above zero is wrong.
     beyond = judge.bands[:, 0] - judge.probabilities
     beyond = beyond if label else judge.probabilities - judge.bands[:, 1]

@@ -116,7 +116,7 @@ def kind(person: str, what: BenchmarkFile) -> RelationToQuery:
         return "forgery of another on the person's body" if on_body else "forgery of another"
     if what.depicted != person:
         return "authentic photo of another"
-    return "copy of the query" if what.kind == "copy" else "genuine photo of the person"
+    return "copy of the query" if what.kind == "copy" else "authentic photo of the person"
 
 
 def _with_faces(answers: Sequence[SearchResult], home: Path, folder: Path) -> list[SearchResult]:

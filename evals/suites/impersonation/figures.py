@@ -82,7 +82,7 @@ _COLUMNS = ("no_usable_face", "not_retrieved", "ranked_as_real", "inconclusive",
 
 
 def _depicted(it: RankedImage) -> bool:
-    return it.relevant or it.kind in ("genuine photo of the person", "copy of the query")
+    return it.relevant or it.kind in ("authentic photo of the person", "copy of the query")
 
 
 def flags(answer: SearchResult, order: Order) -> list[bool]:
@@ -160,7 +160,7 @@ def outcomes(answers: Sequence[SearchResult]) -> dict[str, object]:
         if it.body_owner:
             bodies[it.verdict] += 1
     return {
-        "genuine_called_impersonation": _share(table["genuine photo of the person"]),
+        "genuine_called_impersonation": _share(table["authentic photo of the person"]),
         "copies_called_impersonation": _share(table["copy of the query"]),
         "others_called_impersonation": _share(table["authentic photo of another"]),
         "body_owner_called_impersonation": _share(table["forgery of another on the person's body"]),
@@ -181,7 +181,7 @@ def failures(answers: Sequence[SearchResult]) -> dict[str, dict[str, int]]:
     """Outcomes of the queried persons' forgeries, by method: counts of five outcomes.
 
     *not retrieved*: taken for another person, or too dissimilar to be examined; *ranked as real*:
-    called genuine, or a copy of the query.
+    called `no forgery found`, or a copy of the query.
     """
     table: dict[str, Counter[str]] = defaultdict(Counter)
     for one in answers:

@@ -171,7 +171,7 @@ def test_terms_topics_and_refusals_are_worded(agent: Agent) -> None:
 
 def test_a_report_is_written_into_the_case(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     """JSON and CSV hold every hit with its decision, for their owner only; the access is logged."""
-    attach_exporter(agent.workspace, agent.case.folder)
+    attach_exporter(agent.workspace, agent.case)
     monkeypatch.setattr(agent.workspace, "user", "ada")
     press(agent, "mark_hit", hit="H1", decision="confirmed")
     press(agent, "mark_hit", hit="H2", decision="hidden")

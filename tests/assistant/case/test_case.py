@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from assistant.case.catalogue import list_cases
-from assistant.case.record import CASE_DB_FILE, GENESIS_HASH, Case, CaseEntry, _chained
+from assistant.case.chain import GENESIS_HASH, chained
+from assistant.case.record import CASE_DB_FILE, Case, CaseEntry
 from assistant.case.signing import KEY_FILE, SigningKeys
 from assistant.conversation.steps import Failed, Step, Stopped, ToolCall, UserTurn
 from tests.support.stand_ins import picture
@@ -87,7 +88,7 @@ def hashed_anew(record: Case) -> None:
         connection.execute("DELETE FROM entries")
         previous = GENESIS_HASH
         for seq, (_, at, kind, body, _) in enumerate(rows, start=1):
-            previous = _chained(previous, CaseEntry(seq, at, kind, json.loads(body), ""))
+            previous = chained(previous, CaseEntry(seq, at, kind, json.loads(body), ""))
             row = (seq, at, kind, body, previous)
             connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
     connection.close()

@@ -57,7 +57,7 @@ def handlers(case: Unmask, galleries: GalleryIndexer, tmp_path: Path) -> EventHa
         record = Case.create(tmp_path, gallery=gallery)
         workspace = Workspace(case.models, home=home, gallery=gallery)
         model = ScriptedModel(replies=[reply] * 50)
-        attach_exporter(workspace, record.folder)
+        attach_exporter(workspace, record)
         return ChatSession(Agent(model, workspace, record))
 
     def resume(record: Case) -> ChatSession:
@@ -337,7 +337,7 @@ def test_filters_decisions_and_reports_are_buttons(
     assert 'data-download="report.csv"' in findings
     assert "data-download" not in press("undo")[0]
     assert str(tmp_path) not in findings + said
-    for action in ("mark:genuine", "export:pdf", "list:fake", "burn"):
+    for action in ("mark:genuine", "export:exe", "list:fake", "burn"):
         count = len(handlers.load(token, REQUEST)[3])
         list(handlers.press(token, REQUEST, pressed(action=action, face="", top="")))
         assert len(handlers.load(token, REQUEST)[3]) == count

@@ -308,7 +308,7 @@ def test_an_open_case_exports_nothing_that_was_deleted(
     """A running chat still holds its search: no report of that one is written, but of the next."""
     opened = only_case(data)
     workspace = opened.restore(case.models, home=data).workspace
-    attach_exporter(workspace, opened.folder)
+    attach_exporter(workspace, opened)
     tools = {it.name: it for it in toolkit(workspace)}
     assert unmask("forget", "--image", source, "--yes").exit_code == 0
     for format in ("html", "json", "csv"):

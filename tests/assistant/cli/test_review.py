@@ -4,6 +4,8 @@ import json
 import stat
 from pathlib import Path
 
+import jsonschema
+import pypdfium2
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -11,6 +13,7 @@ from assistant import Unmask
 from assistant.case.record import Case
 from assistant.cli.main import app
 from assistant.profile import LoadedModels
+from assistant.report.contents.model import report_schema
 from tests.support.cases import GALLERY
 from tools.gallery.access_log import accesses
 from tools.gallery.database_file import gallery_folder
@@ -63,6 +66,46 @@ def test_hits_of_a_case_are_marked_and_exported(record: Case) -> None:
     logged = [it.what for it in accesses(record.folder)]
     assert logged == ["check", "check", "check", "check", "export", "check", "check", "check"]
     assert [*accesses(gallery_folder(record.folder.parents[1], GALLERY))][-4].what == "export"
+
+
+def test_a_case_is_reported_replayed_and_handed_over(
+    record: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PDF, JSON by the schema, a bundle; in another home and with another key it is replayed."""
+    unmask("review", record.id, "mark", "H1", "confirmed")
+    assert unmask("review", record.id, "export", "pdf").exit_code == 0
+    text = _text(record.folder / "report.pdf")
+    for words in ("Question and propositions", "Exhibits", "Findings", "times more probable",
+                  "Limits and alternative", "Custody", "Signature", "decision: confirmed",
+                  record.head[:16]):  # fmt: skip
+        assert words in text, words
+    assert unmask("review", record.id, "export", "json").exit_code == 0
+    report = json.loads((record.folder / "report.json").read_text())
+    jsonschema.validate(report, report_schema(), cls=jsonschema.Draft202012Validator)
+    assert [it["label"] for it in report["exhibits"]] == ["Q1", "H1", "H2", "H3"]
+    assert {it["state"] for it in report["exhibits"]} == {"unchanged"}
+    # The recorded findings of the fixture are empty: record those of the search that was shown.
+    made = report["methods"]["instruments"]
+    findings = {key: report[key] for key in ("hits", "faces")}
+    record.record_search({"photos": ["Q1"], "top": 3}, findings, made_with=made)
+    bundle = tmp_path / "case.zip"
+    assert unmask("cases", "export", record.id, "--to", str(bundle)).exit_code == 0
+    key = unmask("cases", "key").stdout.strip()
+
+    monkeypatch.setenv("UNMASK_HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("UNMASK_CONFIG_DIR", str(tmp_path / "config"))
+    assert f"signed with the key {key}" in unmask("cases", "verify", str(bundle)).stdout
+    assert unmask("cases", "import", str(bundle), "--key", "0" * 16).exit_code == 1
+    assert unmask("cases", "import", str(bundle), "--key", key).exit_code == 0
+    replayed = unmask("cases", "replay", record.id)
+    assert "3 of 3 verdicts as recorded." in replayed.stdout
+    assert "are the recorded ones" in replayed.stdout
+    assert replayed.exit_code == 0
+
+
+def _text(pdf: Path) -> str:
+    with pypdfium2.PdfDocument(pdf) as document:
+        return "\n".join(page.get_textpage().get_text_bounded() for page in document)
 
 
 @pytest.mark.parametrize(

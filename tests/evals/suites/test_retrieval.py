@@ -123,7 +123,7 @@ def test_a_body_owner_is_a_hard_negative_not_the_person() -> None:
     assert relation_to_query("X", rows["x_on_b.jpg"]) == "forgery of the person"
     assert relation_to_query("B", rows["x_on_b.jpg"]) == "forgery of another on the person's body"
     assert relation_to_query("Y", rows["x_on_b.jpg"]) == "forgery of another"
-    assert relation_to_query("X", rows["x1.jpg"]) == "genuine photo of the person"
+    assert relation_to_query("X", rows["x1.jpg"]) == "authentic photo of the person"
     assert relation_to_query("X", rows["stranger.jpg"]) == "authentic photo of another"
     assert body_owners("X", ROWS) == {"B"}
 
@@ -169,7 +169,7 @@ LIST = SearchResult(
     "X", ("q.jpg",),
     (
         seen(1, "forgery of the person", "impersonation", 0.9, 0.8),
-        seen(2, "genuine photo of the person", "impersonation", 0.95, 0.9),
+        seen(2, "authentic photo of the person", "impersonation", 0.95, 0.9),
         seen(3, "forgery of the person", "no forgery found", 0.4, 0.3),
         seen(4, "forgery of another", "other", 0.45, 0.99),
     ),

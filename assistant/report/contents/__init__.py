@@ -1,0 +1,1 @@
+"""The report as data: question, exhibits, findings, methods, limits and custody."""

@@ -1,0 +1,115 @@
+"""The pictures of a report: query photos, hits with aligned faces, maps and provenance.
+
+Computed once for all formats; a missing picture is None. Every picture is a data URI, encoded anew
+without metadata.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from assistant.report.data_uris import data_uri, draw_box
+from assistant.report.further_maps import extra_map_views
+from assistant.report.maps import MapView, map_views
+from assistant.report.versions import VersionView, version_view
+from tools.errors import ToolError
+from tools.faces.alignment import aligned_crop
+from tools.faces.analyser import Face
+from tools.media.file_names import printable
+from tools.media.videos import read_pixels_at
+from tools.provenance.findings import Provenance
+from tools.provenance.reading import read_provenance
+from tools.search.model_bundle import ModelBundle
+from tools.search.query import Query
+from tools.search.reranking.inner_outer_face import FaceInImage
+from tools.search.results import Findings, Hit
+
+_FACE_PX = 160
+_PICTURE_PX = 440
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPicture:
+    """A query photo with its face marked, and its aligned face."""
+
+    name: str
+    image: str
+    face: str
+
+
+@dataclass(frozen=True, slots=True)
+class HitPictures:
+    """A hit with its face marked, its aligned face, its maps, and what its file says of itself.
+
+    `version` is the hit beside another version of its photograph, if there is one.
+    """
+
+    image: str | None
+    face: str | None
+    maps: tuple[MapView, ...]
+    further: tuple[MapView, ...]
+    provenance: Provenance | None
+    version: VersionView | None
+
+
+@dataclass(frozen=True, slots=True)
+class Illustrations:
+    """The pictures of a report, those of the hits in their order."""
+
+    queries: tuple[QueryPicture, ...]
+    hits: tuple[HitPictures, ...]
+
+
+def illustrate(
+    findings: Findings, query: Query, *, models: ModelBundle | None = None
+) -> Illustrations:
+    """Read and draw every picture. Without `models` there are no maps."""
+    photos = [(read_pixels_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
+    return Illustrations(
+        tuple(_query_picture(path, look) for path, look in zip(query.paths, photos, strict=True)),
+        tuple(_hit_pictures(hit, photos, models=models) for hit in findings.hits),
+    )
+
+
+def _query_picture(path: Path, look: FaceInImage) -> QueryPicture:
+    pixels, face = look
+    return QueryPicture(
+        printable(Path(path.name)),
+        data_uri(draw_box(pixels, face.box, longest_px=_PICTURE_PX)),
+        data_uri(aligned_crop(pixels, face.keypoints, size=_FACE_PX)),
+    )
+
+
+def _hit_pictures(
+    hit: Hit, photos: Sequence[FaceInImage], *, models: ModelBundle | None
+) -> HitPictures:
+    try:
+        pixels = read_pixels_at(hit.path, hit.time_s)
+    except ToolError:  # moved or deleted since it was indexed; the report says so
+        return HitPictures(None, None, (), (), None, version_view(hit, None))
+    provenance: Provenance | None = None
+    with contextlib.suppress(ToolError):
+        provenance = read_provenance(hit.path)
+    face = None if models is None else _same_face(hit, models.faces.analyse([pixels])[0])
+    maps: list[MapView] = []
+    further: list[MapView] = []
+    if models is not None and face is not None:
+        maps = map_views(pixels, face, photos, instruments=models)
+        further = list(extra_map_views(pixels, face, instruments=models))
+    return HitPictures(
+        data_uri(draw_box(pixels, np.asarray(hit.box), longest_px=_PICTURE_PX)),
+        data_uri(aligned_crop(pixels, np.asarray(hit.keypoints), size=_FACE_PX)),
+        tuple(maps), tuple(further), provenance, version_view(hit, pixels),
+    )  # fmt: skip
+
+
+def _same_face(hit: Hit, found: Sequence[Face]) -> Face | None:
+    """The face of the hit among newly detected ones; None if the file shows another picture now."""
+    points = np.asarray(hit.keypoints)
+    apart = [float(np.linalg.norm(it.keypoints - points, axis=1).mean()) for it in found]
+    if not apart or min(apart) > 0.2 * float(np.linalg.norm(points[1] - points[0])):
+        return None
+    return found[int(np.argmin(apart))]

@@ -1,0 +1,1 @@
+"""A report as a PDF file: fonts, page furniture, hits and sections."""

@@ -1,0 +1,119 @@
+"""The report as data, and as PDF: the schema is published, texts from files are only text."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pypdfium2
+import pytest
+from PIL import Image
+
+from assistant.report.contents.building import build_report
+from assistant.report.contents.model import SCHEMA_FILE, Report, report_json, report_schema
+from assistant.report.findings_page import report_page
+from assistant.report.illustrations import Illustrations, illustrate
+from assistant.report.pdf.document import report_pdf
+from assistant.report.pdf.fonts import DrawableText
+from tests.assistant.report.test_report import KEYPOINTS, _query
+from tests.support.made.listed_hits import findings
+from tests.tools.verdict.test_rule import HIGH, RULE, scores
+from tools.agent_tools.review import Decision
+from tools.search.results import Hit
+from tools.verdict.evidence import collect_evidence
+from tools.verdict.rule import VerdictRule
+
+pytestmark = pytest.mark.fast
+
+FITTED = replace(RULE, identity_band=replace(RULE.identity_band, persons_false=9, persons_true=7))
+RTL = "צילום"
+ODD = "😀 你好 <b>{nb} \u202egpj.exe " + "x" * 120 + ".png"
+
+
+def made(tmp_path: Path, rule: VerdictRule = FITTED) -> tuple[Report, Illustrations]:
+    """A report on a file of an odd name and on one that is gone, with a note of a reviewer."""
+    query, odd = tmp_path / "query.png", tmp_path / ODD
+    for path, grey in ((query, 127), (odd, 90)):
+        Image.fromarray(np.full((120, 100, 3), grey, np.uint8)).save(path)
+    measured = scores(HIGH, None)
+    hits = []
+    for rank, path in enumerate((odd, tmp_path / f"{RTL}.png"), start=1):
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "f" * 64
+        hits.append(
+            Hit(rank, f"{sha256}:0", sha256, (path,), (10.0, 10.0, 90.0, 110.0),
+                tuple((float(x), float(y)) for x, y in KEYPOINTS),
+                rule.assess(measured, usable=True), collect_evidence(measured, {}), "Because <i>."),
+        )  # fmt: skip
+    found = replace(findings(hits), gallery="case {nb} <i>")
+    noted = {"H1": Decision("a", "rejected", "2026-01-02T03:04:05+00:00", "<b>ada", "H1")}
+    report = build_report(found, _query(query), rule=rule, decisions=noted)
+    return report, illustrate(found, _query(query))
+
+
+def test_the_published_schema_is_that_of_the_model() -> None:
+    """The file in the package; to renew it, write `report_schema()` into it."""
+    assert json.loads(SCHEMA_FILE.read_text()) == report_schema()
+    jsonschema.Draft202012Validator.check_schema(report_schema())
+
+
+def test_an_export_fits_the_schema_and_is_read_back(tmp_path: Path) -> None:
+    """Null where nothing was measured; an unknown field is an error."""
+    report, _ = made(tmp_path)
+    data = json.loads(report_json(report))
+    jsonschema.validate(data, report_schema(), cls=jsonschema.Draft202012Validator)
+    assert data["hits"][0]["fake_probability"] is None
+    assert data["case"] is None and data["custody"] == []
+    assert Report.model_validate(data) == report
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(data | {"genuine": True}, report_schema())
+
+
+def test_exhibits_say_whether_they_are_what_was_recorded(tmp_path: Path) -> None:
+    """By their hash now; a file that is gone keeps its recorded one."""
+    report, _ = made(tmp_path)
+    states = {it.label: it.state for it in report.exhibits}
+    assert states == {"Q1": "changed since it was recorded", "H1": "unchanged", "H2": "missing"}
+    assert (report.exhibits[2].sha256, report.exhibits[2].recorded_sha256) == (None, "f" * 64)
+
+
+def test_the_ratio_is_limited_and_absent_without_a_validation(tmp_path: Path) -> None:
+    """Nine persons support no ratio above nine."""
+    ratio = made(tmp_path)[0].hits[0].likelihood_ratio
+    assert ratio is not None
+    assert (ratio.value, ratio.limited, ratio.limit) == (9.0, True, 9)
+    assert made(tmp_path, RULE)[0].hits[0].likelihood_ratio is None
+
+
+def test_a_pdf_shows_odd_names_as_text(tmp_path: Path) -> None:
+    """Code points where the fonts end, no markup, no page count for {nb}; hashes in the open."""
+    report, pictures = made(tmp_path)
+    pdf = report_pdf(report, pictures)
+    with pypdfium2.PdfDocument(pdf) as document:
+        pages = [page.get_textpage().get_text_bounded() for page in document]
+    text = " ".join("\n".join(pages).split())
+    for words in ("[U+4F60][U+597D]", "<b>{nb} [U+202E]gpj.exe", "case {nb} <i>", "Because <i>.",
+                  "decision: rejected (<b>ada", "characters that the fonts", "no custody log",
+                  "no longer where it was indexed", "at least 9 times"):  # fmt: skip
+        assert words in text, words
+    assert set(RTL) <= set(text)
+    assert f"Page 1 of {len(pages)}" in text
+    assert report.exhibits[1].recorded_sha256.encode() in pdf
+
+
+def test_the_page_shows_them_too(tmp_path: Path) -> None:
+    """Escaped, with question, exhibits, methods and limits."""
+    page = report_page(*made(tmp_path))
+    assert "<b>{nb}" not in page and "&lt;b&gt;{nb}" in page
+    assert "<i>" not in page.partition("<body>")[2]
+    for words in ("Question and propositions", "Exhibits", "Methods and error rates",
+                  "Limits and alternative explanations", "missing"):  # fmt: skip
+        assert words in page
+
+
+def test_invisible_characters_are_written_out() -> None:
+    """A name cannot hide or turn a part of itself; joined emoji keep their parts."""
+    drawn = DrawableText()
+    assert drawn("a\u202eb\x07c\u200dd") == "a[U+202E]b[U+0007]cd"
+    assert drawn.replaced == 2
