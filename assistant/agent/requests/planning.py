@@ -38,6 +38,8 @@ class Request:
 def plan_request(request: Request) -> Plan:
     """What answers a request; KeyError for an unknown class."""
     planner = _PLANNERS[request.name]
+    if request.state.new and slots.asks_what_is_seen(request.text):
+        request, planner = replace(request, name="describe"), _PLANNERS["describe"]
     missing = _missing(request)
     return missing if missing is not None else planner(request)
 

@@ -148,6 +148,19 @@ def photo_named(text: str, state: CaseState) -> str:
     return f"Q{number}" if f"Q{number}" in state.photos else ""
 
 
+def asks_what_is_seen(text: str) -> bool:
+    """Whether the words plainly ask what a picture shows: a photo alone looks like a search."""
+    return _SEEN.fullmatch(text.strip()) is not None
+
+
+_SEEN = re.compile(
+    r"(?:please\s+)?(?:describe (?:the|this|my) (?:picture|photo|image)"
+    r"|what (?:is|can be seen|do you see|can you see)(?: there)? (?:in|on) (?:the|this|my) "
+    r"(?:picture|photo|image)|what do you see(?: here)?)\W*",
+    re.I,
+)
+
+
 def count_named(text: str) -> int | None:
     """A number of hits; None if there is none."""
     known = parse_top(text)

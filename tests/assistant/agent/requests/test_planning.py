@@ -105,6 +105,21 @@ def test_the_picture_is_the_one_that_came_last(text: str, state: CaseState, imag
     assert calls(planned("describe", text, state)) == [("describe_image", {"image": image})]
 
 
+@pytest.mark.parametrize(
+    ("text", "tool"),
+    [
+        ("What is in the picture?", "describe_image"),
+        ("what do you see here", "describe_image"),
+        ("what fakes of her do you see?", "find_person"),
+        ("who is in this photo, and is she in the collection?", "find_person"),
+    ],
+)
+def test_a_photo_that_is_only_asked_about_is_described(text: str, tool: str) -> None:
+    """Even if it was read as a search, which most messages with a photo are."""
+    state = CaseState(("Q1",), ("Q1",))
+    assert [name for name, _ in calls(planned("find", text, state))] == [tool]
+
+
 def test_photos_that_came_with_the_request_are_searched_for() -> None:
     """Another person's photo alone; further photos of the person with the earlier ones."""
     state = CaseState(("Q1", "Q2"), ("Q2",), ("Q1",), 12)

@@ -125,7 +125,6 @@ def test_the_shipped_reader_knows_the_classes_that_can_be_planned(shipped: Reque
         ("I do not see why H12 should be a forgery", False, "why"),
         ("where in the face of H3 can one see it?", False, "where"),
         ("what do you see in H3?", False, "describe"),
-        ("what is in the picture?", True, "describe"),
         ("please take H5 out of the list", False, "hide"),
         ("what does inconclusive mean?", False, "term"),
         ("thanks, that helped", False, "thanks"),
