@@ -119,7 +119,7 @@ class LoadedModels:
         """The model's impression of pictures, on the same tower; None without it."""
         if self.tower is None:
             return None
-        from assistant.looking.looker import Looker
+        from assistant.chat_model.looking.looker import Looker
 
         return Looker(self.tower)
 

@@ -238,7 +238,7 @@ class Case:
         """Record a search: its arguments and all its findings.
 
         `chosen` maps the handles of photos with several faces to the number of the chosen face;
-        `made_with` describes what measured (`tools.search.instruments`).
+        `made_with` describes what measured (`assistant.case.instruments`).
         """
         asked = {"arguments": dict(arguments), "chosen": dict(chosen or {})}
         made = {} if made_with is None else {"made_with": dict(made_with)}

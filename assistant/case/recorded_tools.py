@@ -5,13 +5,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from assistant.case.instruments import describe_instruments
 from assistant.case.record import Case
 from assistant.conversation.steps import ToolCall, ToolResult
 from tools import toolkit
 from tools.agent_tools.workspace import Workspace
 from tools.gallery.access_log import record_access
 from tools.gallery.database_file import gallery_folder
-from tools.search.instruments import describe_instruments
 from tools.search.results import Findings
 
 Turn = Callable[[], AbstractContextManager[None]]

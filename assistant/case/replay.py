@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assistant.case.instruments import describe_instruments, differences
 from assistant.case.record import Case
 from assistant.case.verification import is_intact
 from tools.agent_tools.query_photos import QueryPhotos
@@ -20,7 +21,6 @@ from tools.errors import SetupError, ToolError
 from tools.gallery.records import FaceRecord
 from tools.search.aggregation import aggregate_candidates
 from tools.search.checking.unsaved import UnsavedPictures
-from tools.search.instruments import describe_instruments, differences
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
 from tools.search.reranking.reranker import RERANK_MEASURES, Reranker

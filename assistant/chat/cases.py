@@ -23,7 +23,7 @@ from assistant.case.forgetting.request import ForgetRequest
 from assistant.case.record import Case
 from assistant.case.signing import SigningKeys
 from assistant.chat.sessions import SessionStore
-from assistant.report.data_uris import data_uri, thumbnail
+from assistant.report.pictures.data_uris import data_uri, thumbnail
 from assistant.report.templating import render_template
 from assistant.settings import Settings
 from tools.errors import SetupError, ToolError

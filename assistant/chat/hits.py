@@ -15,10 +15,10 @@ from assistant.chat.button_actions import DECISION_ACTIONS, HIT_ACTIONS
 from assistant.chat.citations import sentences_html
 from assistant.conversation.messages import PromptImages
 from assistant.conversation.steps import CheckedSentence
-from assistant.report.data_uris import data_uri, draw_box
-from assistant.report.maps import MapView, distance_view, forgery_view
+from assistant.report.pictures.data_uris import data_uri, draw_box
+from assistant.report.pictures.maps import MapView, distance_view, forgery_view
+from assistant.report.pictures.versions import version_view
 from assistant.report.templating import inconclusive_bands, render_template
-from assistant.report.versions import version_view
 from tools.agent_tools.casework_tools import EXPORT_FORMATS
 from tools.agent_tools.copies import NEAR_BITS, group_copies
 from tools.agent_tools.hit_filter import DECISIONS

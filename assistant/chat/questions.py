@@ -10,7 +10,7 @@ import numpy as np
 
 from assistant.agent.directed_turns import PendingQuestion
 from assistant.chat.messages import Message
-from assistant.report.data_uris import data_uri, draw_numbered_boxes
+from assistant.report.pictures.data_uris import data_uri, draw_numbered_boxes
 
 PixelsLookup = Callable[[str], np.ndarray | None]
 """The picture of a photo by its handle, (h, w, 3) uint8 RGB; None if it is missing."""

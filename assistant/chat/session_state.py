@@ -34,8 +34,8 @@ from assistant.conversation.steps import (
 )
 from assistant.grounding.casework_answers import WORDED_TOOLS
 from assistant.grounding.citations import FactLookup
-from assistant.report.data_uris import data_uri, thumbnail
-from assistant.report.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
+from assistant.report.pictures.data_uris import data_uri, thumbnail
+from assistant.report.pictures.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
 from tools.agent_tools.workspace import FaceSnapshot
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage

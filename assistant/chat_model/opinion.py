@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assistant.report.data_uris import thumbnail
+from assistant.report.pictures.data_uris import thumbnail
 from prompts.questions import QUESTIONS, Question
 from tools.detectors.protocol import InputKind
 from tools.faces.alignment import aligned_crop

@@ -218,7 +218,7 @@ def provenance(
 
 
 def _faces(said: Sequence[str] | None) -> "FaceNumbers | None":
-    from assistant.report.numbered_faces import parse_face_option
+    from assistant.report.pictures.numbered_faces import parse_face_option
     from tools.errors import SetupError
 
     try:
@@ -229,7 +229,7 @@ def _faces(said: Sequence[str] | None) -> "FaceNumbers | None":
 
 def _print_problems(errors: "Sequence[ToolError]", settings: "Settings") -> None:
     """One line each; of a photo with several faces a picture shows the numbers."""
-    from assistant.report.numbered_faces import with_numbered_faces
+    from assistant.report.pictures.numbered_faces import with_numbered_faces
     from tools.search.query import SeveralFaces
 
     for error in errors:

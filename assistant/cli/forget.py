@@ -161,7 +161,7 @@ def forget_case(settings: "Settings", id: str, *, yes: bool, json: bool) -> None
 def _faces_of(settings: "Settings", photos: Sequence[Path], face: Sequence[str]) -> "PersonFaces":
     from assistant.case.forgetting.person import find_person
     from assistant.profile import LoadedModels
-    from assistant.report.numbered_faces import parse_face_option
+    from assistant.report.pictures.numbered_faces import parse_face_option
     from tools.search.query_files import query_from_files
 
     try:

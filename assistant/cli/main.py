@@ -290,7 +290,7 @@ def find(
     from assistant.console.progress import RerankingDisplay
     from assistant.investigation import Unmask
     from assistant.report.findings_page import write_report
-    from assistant.report.numbered_faces import parse_face_option, with_numbered_faces
+    from assistant.report.pictures.numbered_faces import parse_face_option, with_numbered_faces
     from tools.agent_tools.copies import findings_with_copies
     from tools.gallery.access_log import record_access
     from tools.gallery.database_file import gallery_folder

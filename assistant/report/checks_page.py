@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from assistant.report.data_uris import data_uri, draw_box, draw_numbered_boxes, thumbnail
-from assistant.report.maps import distance_view, forgery_view
-from assistant.report.numbered_faces import parse_face_option
+from assistant.report.pictures.data_uris import data_uri, draw_box, draw_numbered_boxes, thumbnail
+from assistant.report.pictures.maps import distance_view, forgery_view
+from assistant.report.pictures.numbered_faces import parse_face_option
 from assistant.report.templating import inconclusive_bands, render_template
 from tools.errors import ToolError
 from tools.media.file_names import printable

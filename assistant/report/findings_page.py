@@ -8,7 +8,7 @@ from pathlib import Path
 
 from assistant.report.contents.building import build_report
 from assistant.report.contents.model import Report, report_json
-from assistant.report.illustrations import Illustrations, illustrate
+from assistant.report.pictures.illustrations import Illustrations, illustrate
 from assistant.report.templating import render_template
 from tools.media.private_files import write_private
 from tools.provenance.findings import LIMITS

@@ -57,8 +57,7 @@ ROOMS = {
         "grounding": {"conversation"},
         "case": {"conversation"},
         "agent": {"case", "conversation", "grounding"},
-        "looking": set(),
-        "profile": {"looking"},
+        "profile": {"chat_model"},
         "report": {"agent", "case"},
         "server": {
             "case", "conversation", "demo", "investigation", "profile", "report",
@@ -74,7 +73,7 @@ ROOMS = {
             "agent", "case", "chat", "chat_model", "console", "conversation", "demo", "grounding",
             "investigation", "profile", "report", "server",
         },
-        "training": {"agent", "chat_model", "conversation", "grounding", "looking", "profile"},
+        "training": {"agent", "chat_model", "conversation", "grounding", "profile"},
     },
 }  # fmt: skip
 GROUND_FLOOR = {"tools": {"errors"}, "assistant": {"settings", "library_environment"}}

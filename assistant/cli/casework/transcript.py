@@ -25,8 +25,8 @@ from assistant.conversation.steps import (
 )
 from assistant.grounding.citations import render_citations
 from assistant.report.case_export import decision_json
-from assistant.report.maps import write_map
-from assistant.report.numbered_faces import clarification_text
+from assistant.report.pictures.maps import write_map
+from assistant.report.pictures.numbered_faces import clarification_text
 from tools.errors import ToolError
 from tools.media.file_names import printable
 from tools.search.results import Hit

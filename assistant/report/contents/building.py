@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from assistant.case.instruments import describe_instruments
 from assistant.case.record import Case
 from assistant.report.contents import texts
 from assistant.report.contents.custody import access_items, case_header, custody_items
@@ -25,7 +26,6 @@ from tools.agent_tools.copies import group_copies
 from tools.agent_tools.review import Decision, HitNote
 from tools.media.file_names import encodable, printable
 from tools.media.hashing import file_sha256
-from tools.search.instruments import describe_instruments
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
 from tools.search.results import Findings, Hit

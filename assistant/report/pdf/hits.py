@@ -1,9 +1,9 @@
 """A hit in the PDF: verdict, pictures, both axes, likelihood ratio, explanation and evidence."""
 
 from assistant.report.contents.model import Band, CopyItem, HitItem
-from assistant.report.illustrations import HitPictures, Illustrations
 from assistant.report.pdf.page import SMALL_PT, Colour, ReportPdf
-from assistant.report.versions import VersionView
+from assistant.report.pictures.illustrations import HitPictures, Illustrations
+from assistant.report.pictures.versions import VersionView
 from tools.verdict.units import format_percent
 
 COLOURS: dict[str, Colour] = {

@@ -13,8 +13,8 @@ from fastapi import APIRouter, Body, File, Form, Path, Query, Request, UploadFil
 from starlette.responses import FileResponse, Response
 
 from assistant.report.case_export import decision_json, findings_json
-from assistant.report.data_uris import jpeg_bytes, thumbnail
-from assistant.report.maps import map_views
+from assistant.report.pictures.data_uris import jpeg_bytes, thumbnail
+from assistant.report.pictures.maps import map_views
 from assistant.server.api.errors import documented
 from assistant.server.api.idempotency import Key, claimed
 from assistant.server.api.paging import Cursor, Limit, page

@@ -12,8 +12,8 @@ import anyio.to_thread
 from fastapi import APIRouter, Body, File, Path, Request, UploadFile
 from starlette.responses import Response
 
-from assistant.report.data_uris import jpeg_bytes, thumbnail
-from assistant.report.maps import forgery_view
+from assistant.report.pictures.data_uris import jpeg_bytes, thumbnail
+from assistant.report.pictures.maps import forgery_view
 from assistant.server.api.errors import documented
 from assistant.server.api.paging import Cursor, Limit, page
 from assistant.server.api.services import Checker, Parts

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from assistant.looking.reading import NEVER
+from assistant.chat_model.looking.reading import NEVER
 
 PRECISION = 0.9
 """How often a named attribute shall be right on the calibration split."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from assistant.looking.attributes import PICTURE_GROUPS
+from assistant.chat_model.looking.attributes import PICTURE_GROUPS
 from assistant.training.looking import edits
 from assistant.training.looking.drawing import chance
 from assistant.training.looking.interfaces import screenshot

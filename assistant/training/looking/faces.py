@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from assistant.looking.attributes import FACE_PARTS
-from assistant.looking.views import FACE_MARGIN, SIDE
+from assistant.chat_model.looking.attributes import FACE_PARTS
+from assistant.chat_model.looking.views import FACE_MARGIN, SIDE
 from assistant.training.looking.edits import compressed
 from assistant.training.looking.photographs import (
     CALIBRATION,

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from assistant.looking.attributes import BLOCKS, FACE_BLOCKS
-from assistant.looking.heads import GRID, pooled_cells
-from assistant.looking.views import detail_view, whole_view
+from assistant.chat_model.looking.attributes import BLOCKS, FACE_BLOCKS
+from assistant.chat_model.looking.heads import GRID, pooled_cells
+from assistant.chat_model.looking.views import detail_view, whole_view
 from assistant.training.looking.described import described
 from assistant.training.looking.faces import CELLS, AlteredFaces, drawn
 from assistant.training.looking.photographs import (

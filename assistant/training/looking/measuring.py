@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from assistant.looking.attributes import FACE_PARTS, PICTURE_GROUPS, WHOLE_FACE
-from assistant.looking.reading import Named, name_attributes, name_place
+from assistant.chat_model.looking.attributes import FACE_PARTS, PICTURE_GROUPS, WHOLE_FACE
+from assistant.chat_model.looking.reading import Named, name_attributes, name_place
 from assistant.training.looking.calibration import interval
 from tools.metrics.detection import auc
 

@@ -19,9 +19,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from assistant.looking.attributes import FACE_PARTS, PICTURE_GROUPS
-from assistant.looking.heads import VIEWS, FaceHead, PictureHead, group_slices, side_by_side
-from assistant.looking.stored import FACE, FIGURES, PICTURE, save_heads
+from assistant.chat_model.looking.attributes import FACE_PARTS, PICTURE_GROUPS
+from assistant.chat_model.looking.heads import (
+    VIEWS,
+    FaceHead,
+    PictureHead,
+    group_slices,
+    side_by_side,
+)
+from assistant.chat_model.looking.stored import FACE, FIGURES, PICTURE, save_heads
 from assistant.training.looking.calibration import (
     face_thresholds,
     fit_scale,

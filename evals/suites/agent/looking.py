@@ -22,8 +22,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from assistant.looking.looker import Looker
-from assistant.looking.reading import Named
+from assistant.chat_model.looking.looker import Looker
+from assistant.chat_model.looking.reading import Named
 from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from assistant.training.looking.described import Described, described

@@ -25,7 +25,7 @@ from assistant.case.signing import SigningKeys
 from assistant.cli.main import app
 from assistant.profile import LoadedModels
 from assistant.report.case_export import attach_exporter
-from assistant.report.data_uris import data_uri, thumbnail
+from assistant.report.pictures.data_uris import data_uri, thumbnail
 from tests.support.cases import GALLERY
 from tests.support.made.held_bytes import THUMBNAIL_PX, found_below, traces_of
 from tests.support.paths import ROOT

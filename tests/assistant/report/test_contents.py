@@ -14,9 +14,9 @@ from PIL import Image
 from assistant.report.contents.building import build_report
 from assistant.report.contents.model import SCHEMA_FILE, Report, report_json, report_schema
 from assistant.report.findings_page import report_page
-from assistant.report.illustrations import Illustrations, illustrate
 from assistant.report.pdf.document import report_pdf
 from assistant.report.pdf.fonts import DrawableText
+from assistant.report.pictures.illustrations import Illustrations, illustrate
 from tests.assistant.report.test_report import KEYPOINTS, _query
 from tests.support.made.listed_hits import findings
 from tests.tools.verdict.test_rule import HIGH, RULE, scores

@@ -14,13 +14,13 @@ from assistant import Unmask
 from assistant.chat.hits import FaceThumbnails, detail_html
 from assistant.profile import LoadedModels
 from assistant.report.findings_page import write_report
-from assistant.report.further_maps import (
+from assistant.report.pictures.further_maps import (
     LIMITS,
     ExplainableClassifier,
     describe_prediction,
     extra_map_views,
 )
-from assistant.report.maps import MapView
+from assistant.report.pictures.maps import MapView
 from assistant.settings import Settings
 from tests.support.cases import GALLERY, astronaut_pixels
 from tools.agent_tools.workspace import Workspace

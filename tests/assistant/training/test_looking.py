@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import skimage.data
 
-from assistant.looking import stored
-from assistant.looking.attributes import BLOCKS, FACE_BLOCKS, PICTURE_GROUPS
-from assistant.looking.heads import FACE_GRID, GRID, WIDTH
-from assistant.looking.reading import name_attributes
+from assistant.chat_model.looking import stored
+from assistant.chat_model.looking.attributes import BLOCKS, FACE_BLOCKS, PICTURE_GROUPS
+from assistant.chat_model.looking.heads import FACE_GRID, GRID, WIDTH
+from assistant.chat_model.looking.reading import name_attributes
 from assistant.training.looking import directions, train
 from assistant.training.looking.calibration import interval, threshold
 from assistant.training.looking.described import described
@@ -100,7 +100,7 @@ def test_training_runs_from_tokens_to_weights(
 
 def test_chance_is_what_the_same_names_would_give() -> None:
     """Two faces, eyes named for both, altered in one: right in half, by chance in half."""
-    from assistant.looking.reading import Named
+    from assistant.chat_model.looking.reading import Named
 
     parts = np.array([[1, 0, 0], [0, 0, 1], [0, 0, 0]])
     family = np.array(["region_swap", "region_swap", "authentic"])

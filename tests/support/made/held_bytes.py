@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant.report.data_uris import data_uri, thumbnail
+from assistant.report.pictures.data_uris import data_uri, thumbnail
 from tools.gallery.record_store import Gallery
 
 THUMBNAIL_PX = 160

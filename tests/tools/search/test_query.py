@@ -9,7 +9,7 @@ import skimage.data
 from PIL import Image
 
 from assistant import Unmask
-from assistant.report.numbered_faces import parse_face_option, with_numbered_faces
+from assistant.report.pictures.numbered_faces import parse_face_option, with_numbered_faces
 from tests.support.cases import astronaut_pixels, group_pixels
 from tests.support.clips import write_clip
 from tools.errors import SetupError, ToolError

@@ -17,7 +17,7 @@ from assistant.chat.handlers import EventHandlers
 from assistant.chat.page import build_page
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
-from assistant.report.numbered_faces import with_numbered_faces
+from assistant.report.pictures.numbered_faces import with_numbered_faces
 from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings
 from tests.support.cases import GALLERY, astronaut_pixels, group_pixels, other_pixels, workspace_of

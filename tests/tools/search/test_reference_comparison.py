@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assistant import Unmask
-from assistant.report.maps import (
+from assistant.report.pictures.maps import (
     DISTANCE_MAP_TITLE,
     FORGERY_MAP_TITLE,
     PICTURE_MAP_TITLE,

@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 
 from assistant.chat.citations import SOURCE_LABELS
-from assistant.report.further_maps import TITLES
-from assistant.report.maps import DISTANCE_MAP_TITLE, FORGERY_MAP_TITLE, PICTURE_MAP_TITLE
+from assistant.report.pictures.further_maps import TITLES
+from assistant.report.pictures.maps import DISTANCE_MAP_TITLE, FORGERY_MAP_TITLE, PICTURE_MAP_TITLE
 from tools.verdict.evidence import numbered_measures
 from tools.verdict.interpretation import HIGH_SHARE, RAISED_SHARE, UNCALIBRATED, UNCERTAIN
 from tools.verdict.rule import PRIOR_IN_WORDS, Verdict

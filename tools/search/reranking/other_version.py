@@ -10,7 +10,9 @@ Does not show: forgeries whose original is not in the collection; for a video, o
 frame is compared.
 """
 
+import hashlib
 import itertools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -64,6 +66,26 @@ class VersionResult:
     version: OtherVersion | None = None
     missing: str | None = None
 
+    def to_text(self) -> str:
+        """As JSON; numbers keep their value exactly."""
+        there = self.version
+        proven = None if there is None else [
+            there.face.image_id, there.face.id, there.matrix.tolist(), there.place.tolist(),
+        ]  # fmt: skip
+        return json.dumps([dict(self.scores), proven, self.missing])
+
+    @classmethod
+    def from_text(cls, text: str, pictures: PictureSource) -> "VersionResult | None":
+        """Undo `to_text`; None if the collection no longer holds the face."""
+        scores, proven, missing = json.loads(text)
+        if proven is None:
+            return cls(scores, None, missing)
+        image_id, face_id, matrix, place = proven
+        faces = [it for it in pictures.faces_of(image_id) if it.id == face_id]
+        if not faces:
+            return None
+        return cls(scores, OtherVersion(faces[0], np.array(matrix), np.array(place)), missing)
+
 
 NOT_TESTED = VersionResult(dict.fromkeys(VERSION_SCORE_NAMES))
 
@@ -78,6 +100,11 @@ class VersionFinder:
         self.layouts = pictures.layouts()
         self._latest: tuple[np.ndarray, LocalFeatures] | None = None
         self._features = lru_cache(_CACHED)(self._read_features)
+
+    @property
+    def collection_key(self) -> str:
+        """Stands for the pictures of the collection: with another one, another may be found."""
+        return hashlib.sha256("\n".join(self.layouts.image_ids).encode()).hexdigest()
 
     def find(self, look: RerankInput, record: FaceRecord) -> VersionResult:
         """The other version of a hit; `look.scores` are all its scores, `record` is its face."""

@@ -100,7 +100,7 @@ class Reranker:
         self._measurements = tuple(measurements)
         self._on_progress = on_progress or (lambda _done, _total: None)
         self._known: dict[tuple[str, str], RerankResult] = {}
-        self._versions: dict[tuple[str, str, int], VersionResult] = {}
+        self._versions: dict[tuple[str, str], VersionResult] = {}
 
     def rerank(
         self,
@@ -136,7 +136,7 @@ class Reranker:
             done += len(batch)
             self._on_progress(done, len(hits))
         seen = [self._known.get((key, _name(hit))) for hit in hits]
-        versions = self._with_versions(key, look, hits, seen)
+        versions = self._with_versions(key, look, hits, seen, store)
         # The scores of a missing picture are None rather than absent.
         missing = dict.fromkeys(
             [
@@ -156,18 +156,25 @@ class Reranker:
         look: "_CloserLook",
         hits: Sequence[Candidate],
         seen: Sequence[RerankResult | None],
+        store: ResultStore | None,
     ) -> list[VersionResult]:
-        """Other versions of the hits' photographs; kept in memory only, as pictures are added."""
+        """Other versions of the hits' photographs, kept as long as the collection is the same."""
         pictures, query = look.pictures, look.query
         finder = VersionFinder(pictures, lambda it: _picture(pictures, it, query), rule=look.rule)
-        content = hash(finder.layouts.image_ids)
-        found = list[VersionResult]()
+        key = f"{key} {finder.collection_key}"
+        if store is not None:
+            for name, text in store.closer_looks(key, [_name(hit) for hit in hits]).items():
+                if (kept := VersionResult.from_text(text, pictures)) is not None:
+                    self._versions[key, name] = kept
+        new = dict[str, VersionResult]()
         for hit, known in zip(hits, seen, strict=True):
-            name = key, _name(hit), content
-            if name not in self._versions:
-                self._versions[name] = look.version(hit, known, finder)
-            found.append(self._versions[name])
-        return found
+            if (key, _name(hit)) not in self._versions and known is not None:
+                new[_name(hit)] = look.version(hit, known, finder)
+        self._versions |= {(key, name): it for name, it in new.items()}
+        if store is not None:  # a missing file may come back
+            texts = {name: it.to_text() for name, it in new.items() if it.missing is None}
+            store.keep_closer_looks(key, texts)
+        return [self._versions.get((key, _name(hit)), NOT_TESTED) for hit in hits]
 
 
 def _name(hit: Candidate) -> str:
@@ -230,13 +237,11 @@ class _CloserLook:
             results[row] = result
         return results
 
-    def version(
-        self, hit: Candidate, known: RerankResult | None, finder: VersionFinder
-    ) -> VersionResult:
+    def version(self, hit: Candidate, known: RerankResult, finder: VersionFinder) -> VersionResult:
         """Another version of a hit's photograph, by all its scores."""
-        if known is None or self.rule is None:
-            return NOT_TESTED
-        pixels = _picture(self.pictures, hit.record.image_id, self.query)
+        pixels = None
+        if self.rule is not None:
+            pixels = _picture(self.pictures, hit.record.image_id, self.query)
         if pixels is None:
             return NOT_TESTED
         scores = {**hit.scores, **known.scores}

@@ -6,8 +6,8 @@ A map takes seconds, and a search in the meantime may give the handle to another
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assistant.report.further_maps import extra_map_views
-from assistant.report.maps import MapView, picture_view
+from assistant.report.pictures.further_maps import extra_map_views
+from assistant.report.pictures.maps import MapView, picture_view
 from tools.agent_tools.workspace import FaceSnapshot, Workspace
 from tools.localisers import Localisation
 from tools.search.query import Query

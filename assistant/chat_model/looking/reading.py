@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from assistant.looking.attributes import FACE_PARTS, PICTURE_GROUPS, WHOLE_FACE
+from assistant.chat_model.looking.attributes import FACE_PARTS, PICTURE_GROUPS, WHOLE_FACE
 
 NEVER = 2.0
 """A threshold that no probability reaches: the class is never named."""

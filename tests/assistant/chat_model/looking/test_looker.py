@@ -10,8 +10,8 @@ import skimage.data
 from PIL import Image, ImageDraw
 
 from assistant import Settings, Unmask
-from assistant.looking import stored
-from assistant.looking.looker import Looker
+from assistant.chat_model.looking import stored
+from assistant.chat_model.looking.looker import Looker
 from assistant.training.looking.edits import greyed
 from assistant.training.looking.interfaces import screenshot
 from tests.support.cases import astronaut_pixels, workspace_of

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from assistant.looking.attributes import BLOCKS, FACE_BLOCKS, FACE_PARTS, PICTURE_GROUPS
+from assistant.chat_model.looking.attributes import BLOCKS, FACE_BLOCKS, FACE_PARTS, PICTURE_GROUPS
 
 WIDTH = 768
 VIEWS = 2

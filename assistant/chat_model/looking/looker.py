@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from assistant.looking.attributes import BLOCKS, FACE_BLOCKS
-from assistant.looking.heads import FaceHead, PictureHead, pooled_cells, side_by_side
-from assistant.looking.reading import Named, name_attributes, name_place
-from assistant.looking.stored import FACE, PICTURE, load_figures, load_heads
-from assistant.looking.views import detail_view, face_view, whole_view
-from assistant.looking.words import word_impression
+from assistant.chat_model.looking.attributes import BLOCKS, FACE_BLOCKS
+from assistant.chat_model.looking.heads import FaceHead, PictureHead, pooled_cells, side_by_side
+from assistant.chat_model.looking.reading import Named, name_attributes, name_place
+from assistant.chat_model.looking.stored import FACE, PICTURE, load_figures, load_heads
+from assistant.chat_model.looking.views import detail_view, face_view, whole_view
+from assistant.chat_model.looking.words import word_impression
 from tools.encoder.pretrained_tower import PretrainedTower
 from tools.search.checking.impression import Impression
 

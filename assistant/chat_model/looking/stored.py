@@ -7,7 +7,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from assistant.looking.heads import FaceHead, PictureHead
+from assistant.chat_model.looking.heads import FaceHead, PictureHead
 from tools.checkpoints.table import CHAT_WEIGHTS_DIR
 from tools.errors import SetupError
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from assistant.looking.attributes import FACE_PARTS, PICTURE_GROUPS
-from assistant.looking.reading import NEVER, Named, name_attributes, name_place
-from assistant.looking.views import SIDE, detail_view, whole_view
-from assistant.looking.words import WORDS, word_impression
+from assistant.chat_model.looking.attributes import FACE_PARTS, PICTURE_GROUPS
+from assistant.chat_model.looking.reading import NEVER, Named, name_attributes, name_place
+from assistant.chat_model.looking.views import SIDE, detail_view, whole_view
+from assistant.chat_model.looking.words import WORDS, word_impression
 from tools.agent_tools.facts import impression_fact
 from tools.search.checking.impression import NO_IMPRESSION, Seen, impression_text
 

@@ -1,9 +1,9 @@
 """Further maps of a hit (optional localisers, Grad-CAM) and the opinions of their networks.
 
-They complement `assistant.report.maps` with the localisers that are never chosen automatically
-(`tools.localisers.optional_localisers`, CADDM's boxes among them) and the user's networks for whole
-pictures (`tools.detectors.networks.classifier`): the regions that raised their score, and the
-generator that they name. These are opinions; no verdict rests on them.
+They complement `assistant.report.pictures.maps` with the localisers that are never chosen
+automatically (`tools.localisers.optional_localisers`, CADDM's boxes among them) and the user's
+networks for whole pictures (`tools.detectors.networks.classifier`): the regions that raised their
+score, and the generator that they name. These are opinions; no verdict rests on them.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from assistant.report.data_uris import data_uri, thumbnail
-from assistant.report.maps import MapView, forgery_view
+from assistant.report.pictures.data_uris import data_uri, thumbnail
+from assistant.report.pictures.maps import MapView, forgery_view
 from tools.detectors.calibration import Calibration
 from tools.detectors.networks.class_labels import ClassMapping
 from tools.detectors.protocol import PixelDetector

@@ -3,7 +3,7 @@
 Three kinds: signs of forgery found by the detector (`tools.localisers`), distances of the face from
 the query photos (`tools.search.reranking.reference_comparison`), and outliers in the whole picture
 (`tools.search.reranking.patch_grid`). Page and report show the same pictures;
-`assistant.report.further_maps` has more.
+`assistant.report.pictures.further_maps` has more.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from assistant.case.forgetting.reports import MAP_ID_LENGTH
-from assistant.report.data_uris import data_uri
+from assistant.report.pictures.data_uris import data_uri
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.faces.analyser import Face

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assistant.looking.reading import Named
+from assistant.chat_model.looking.reading import Named
 from tools.search.checking.impression import Impression, Seen
 
 WORDS: Mapping[tuple[str, str], str] = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from assistant.report.data_uris import data_uri
+from assistant.report.pictures.data_uris import data_uri
 from tools.errors import ToolError
 from tools.media.images import read_photo
 from tools.media.videos import frame_at

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from assistant.agent.directed_turns import PendingQuestion
-from assistant.report.data_uris import draw_numbered_boxes
+from assistant.report.pictures.data_uris import draw_numbered_boxes
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.media.file_names import printable

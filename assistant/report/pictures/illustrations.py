@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant.report.data_uris import data_uri, draw_box
-from assistant.report.further_maps import extra_map_views
-from assistant.report.maps import MapView, map_views
-from assistant.report.versions import VersionView, version_view
+from assistant.report.pictures.data_uris import data_uri, draw_box
+from assistant.report.pictures.further_maps import extra_map_views
+from assistant.report.pictures.maps import MapView, map_views
+from assistant.report.pictures.versions import VersionView, version_view
 from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face
