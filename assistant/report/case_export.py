@@ -13,9 +13,9 @@ from typing import Any
 from assistant.case.archive.writing import write_bundle
 from assistant.case.record import Case
 from assistant.report.contents.building import build_report, decision_item, note_item
+from assistant.report.contents.illustrations import illustrate
 from assistant.report.contents.model import SCHEMA_FILE, report_json
 from assistant.report.findings_page import report_page
-from assistant.report.illustrations import illustrate
 from tools.agent_tools.casework_tools import EXPORT_FILES
 from tools.agent_tools.copies import findings_with_copies, group_copies
 from tools.agent_tools.review import Decision, HitNote

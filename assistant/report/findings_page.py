@@ -7,8 +7,8 @@ elsewhere. The template escapes text from files (above all names).
 from pathlib import Path
 
 from assistant.report.contents.building import build_report
+from assistant.report.contents.illustrations import Illustrations, illustrate
 from assistant.report.contents.model import Report, report_json
-from assistant.report.illustrations import Illustrations, illustrate
 from assistant.report.templating import render_template
 from tools.media.private_files import write_private
 from tools.provenance.findings import LIMITS

@@ -6,8 +6,8 @@ needs system libraries (Pango) that a user may lack; ReportLab does not order ri
 
 from collections.abc import Iterator
 
+from assistant.report.contents.illustrations import Illustrations
 from assistant.report.contents.model import Exhibit, Report
-from assistant.report.illustrations import Illustrations
 from assistant.report.pdf.hits import draw_hit
 from assistant.report.pdf.page import ReportPdf
 from tools.verdict.rule import VERDICTS

@@ -1,7 +1,7 @@
 """A hit in the PDF: verdict, pictures, both axes, likelihood ratio, explanation and evidence."""
 
+from assistant.report.contents.illustrations import HitPictures, Illustrations
 from assistant.report.contents.model import Band, CopyItem, HitItem
-from assistant.report.illustrations import HitPictures, Illustrations
 from assistant.report.pdf.page import SMALL_PT, Colour, ReportPdf
 from tools.verdict.units import format_percent
 

@@ -32,7 +32,7 @@ def test_what_was_not_measured_is_empty() -> None:
     assert row == {
         "rank": "1", "verdict": "not assessed", "identity_probability": "",
         "fake_probability": "", "impersonation_probability": "", "decision": "",
-        "file": "/x/a,b.jpg", "note": "a reason",
+        "reviewer_note": "", "copy_of": "", "file": "/x/a,b.jpg", "note": "a reason",
     }  # fmt: skip
 
 
