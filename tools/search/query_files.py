@@ -15,6 +15,7 @@ from tools.encoder.clip import Encoder
 from tools.errors import SetupError, ToolError
 from tools.faces.alignment import aligned_crop, face_hash
 from tools.faces.analyser import FaceAnalyser
+from tools.faces.shown_persons import Shown, in_one_picture, in_order
 from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder
 from tools.gallery.records import FramePosition
 from tools.media.animations import MULTIPAGE_FORMATS, file_may_be_animated, probe_animation_bytes
@@ -31,7 +32,6 @@ from tools.search.query import (
     build_query,
     choose_person,
 )
-from tools.search.shown_persons import Shown, in_one_picture, in_order
 from tools.verdict.rule import VerdictRule
 
 MAX_FOLDER_PHOTOS = 60

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.faces.shown_persons import in_one_picture
 from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder, analyse_photo
 from tools.gallery.records import AnalysedFace, AnalysedImage, FramePosition
 from tools.media.frames import Video
@@ -16,7 +17,6 @@ from tools.media.video_signatures import video_sha256
 from tools.media.videos import frame_at, frame_to_photo
 from tools.search.query import QueryFace
 from tools.search.query_files import cover, of_video, query_faces
-from tools.search.shown_persons import in_one_picture
 
 Box = tuple[float, ...]
 

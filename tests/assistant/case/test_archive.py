@@ -15,6 +15,7 @@ from PIL import Image
 from assistant.case.archive.importing import import_case, unpacked
 from assistant.case.archive.layout import RECORD, SIGNATURE, SUMS, signed_message, sums_text
 from assistant.case.archive.writing import write_bundle
+from assistant.case.catalogue import duplicate_case
 from assistant.case.chain import GENESIS_HASH, chained
 from assistant.case.entry import CaseEntry
 from assistant.case.record import Case
@@ -93,6 +94,16 @@ def test_a_case_goes_to_another_person(bundle: Path, case: Case, tmp_path: Path)
     assert (after.problems, after.signature) == ((), "valid")
     assert f"signed with the key {keys.id}, {len(case.entries()) + 1} entries" in after.note
     assert list((tmp_path / "there" / "uploads").iterdir()) == []
+
+
+def test_a_duplicate_keeps_the_exhibits(bundle: Path, tmp_path: Path) -> None:
+    """An imported case that is duplicated can still be replayed, and verifies."""
+    home = tmp_path / "there"
+    received = import_case(bundle, home, keys=elsewhere(tmp_path)).case
+    made = duplicate_case(received, home)
+    kept = [it.name for it in received.exhibits_folder.iterdir()]
+    assert kept == [it.name for it in made.exhibits_folder.iterdir()] != []
+    assert made.verify() == ()
 
 
 def test_what_is_not_included_is_named(bundle: Path) -> None:

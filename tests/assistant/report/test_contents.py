@@ -20,7 +20,7 @@ from assistant.report.pictures.illustrations import Illustrations, illustrate
 from tests.assistant.report.test_report import KEYPOINTS, _query
 from tests.support.made.listed_hits import findings
 from tests.tools.verdict.test_rule import HIGH, RULE, scores
-from tools.agent_tools.review import Decision
+from tools.agent_tools.review import Decision, HitNote
 from tools.search.results import Hit
 from tools.verdict.evidence import collect_evidence
 from tools.verdict.rule import VerdictRule
@@ -44,11 +44,14 @@ def made(tmp_path: Path, rule: VerdictRule = FITTED) -> tuple[Report, Illustrati
         hits.append(
             Hit(rank, f"{sha256}:0", sha256, (path,), (10.0, 10.0, 90.0, 110.0),
                 tuple((float(x), float(y)) for x, y in KEYPOINTS),
-                rule.assess(measured, usable=True), collect_evidence(measured, {}), "Because <i>."),
+                rule.assess(measured, usable=True), collect_evidence(measured, {}), "Because <i>.",
+                face_hash=rank),
         )  # fmt: skip
     found = replace(findings(hits), gallery="case {nb} <i>")
-    noted = {"H1": Decision("a", "rejected", "2026-01-02T03:04:05+00:00", "<b>ada", "H1")}
-    report = build_report(found, _query(query), rule=rule, decisions=noted)
+    made_at = "2026-01-02T03:04:05+00:00"
+    decided = {"H1": Decision("a", "rejected", made_at, "<b>ada", "H1")}
+    noted = {"H1": HitNote("a", "seen <b>in May", made_at, "ada", "H1")}
+    report = build_report(found, _query(query), rule=rule, decisions=decided, notes=noted)
     return report, illustrate(found, _query(query))
 
 
@@ -64,6 +67,10 @@ def test_an_export_fits_the_schema_and_is_read_back(tmp_path: Path) -> None:
     data = json.loads(report_json(report))
     jsonschema.validate(data, report_schema(), cls=jsonschema.Draft202012Validator)
     assert data["hits"][0]["fake_probability"] is None
+    assert data["hits"][0]["reviewer_note"]["text"] == "seen <b>in May"
+    assert data["hits"][1]["reviewer_note"] is None
+    (group,) = data["copies"]
+    assert (group["hits"], group["earliest"], group["date_source"]) == (["H1", "H2"], "H1", "file")
     assert data["case"] is None and data["custody"] == []
     assert Report.model_validate(data) == report
     with pytest.raises(jsonschema.ValidationError):
@@ -94,8 +101,10 @@ def test_a_pdf_shows_odd_names_as_text(tmp_path: Path) -> None:
         pages = [page.get_textpage().get_text_bounded() for page in document]
     text = " ".join("\n".join(pages).split())
     for words in ("[U+4F60][U+597D]", "<b>{nb} [U+202E]gpj.exe", "case {nb} <i>", "Because <i>.",
-                  "decision: rejected (<b>ada", "characters that the fonts", "no custody log",
-                  "no longer where it was indexed", "at least 9 times"):  # fmt: skip
+                  "decision: rejected (<b>ada", "note: seen <b>in May (ada",
+                  "Nearly the same picture: H1, H2; the earliest is H1",
+                  "characters that the fonts", "no custody log", "no longer where it was indexed",
+                  "at least 9 times"):  # fmt: skip
         assert words in text, words
     assert set(RTL) <= set(text)
     assert f"Page 1 of {len(pages)}" in text
@@ -108,7 +117,8 @@ def test_the_page_shows_them_too(tmp_path: Path) -> None:
     assert "<b>{nb}" not in page and "&lt;b&gt;{nb}" in page
     assert "<i>" not in page.partition("<body>")[2]
     for words in ("Question and propositions", "Exhibits", "Methods and error rates",
-                  "Limits and alternative explanations", "missing"):  # fmt: skip
+                  "Limits and alternative explanations", "missing", "note: seen &lt;b&gt;in May",
+                  'Nearly the same picture: hits <a href="#hit-1">1</a>'):  # fmt: skip
         assert words in page
 
 

@@ -270,7 +270,7 @@ def test_a_picture_is_shown_small(workspace: Workspace) -> None:
         ("mark_hit", {"hit": "H99", "decision": "confirmed"}, "hits are H1 to"),
         ("mark_hit", {"hit": "Q1", "decision": "confirmed"}, "there is no hit"),
         ("mark_hit", {"hit": "H1", "decision": "fake"}, "decisions are confirmed, rejected"),
-        ("export_report", {"format": "pdf"}, "formats are html, json, csv"),
+        ("export_report", {"format": "doc"}, "formats are html, pdf, json, csv, bundle"),
         ("export_report", {}, "has no case"),
         ("explain_term", {"term": "calibrated probabilty"}, "the closest: calibrated probability"),
         ("about_unmask", {"topic": "weather"}, "topics are abilities, accuracy, method"),
