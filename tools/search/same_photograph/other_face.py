@@ -35,6 +35,12 @@ MIN_FACE_CHANGE = 1.0
 The same 32 swaps have at least 1.41; harmless edits have less, except of colour and light.
 """
 
+MIN_COARSE_SHARE = 0.13
+"""Minimum share of the change in the face that a strong blur leaves (`coarse_share`).
+
+FIGURES
+"""
+
 MAX_FLAT_SHARE = 0.015
 """Maximum share of the face that is flat in one picture only (`flat_share`).
 
@@ -70,10 +76,7 @@ def other_face(
 ) -> OtherFace | None:
     """The proof that `other`, which shows `faces`, is `picture` with another `face`; or None."""
     alignment = align_features(picture, other, first_face=face.box)
-    change, flat = alignment.face_change, alignment.face_flat
-    if not faces or change is None or flat is None:  # not proven, or not measured
-        return None
-    if change < MIN_FACE_CHANGE or flat > MAX_FLAT_SHARE:
+    if not faces or not _shows_another(alignment):
         return None
     boxes = [_mapped(it.face.box, alignment) for it in faces]
     overlaps = [_overlap(face.box, box) for box in boxes]
@@ -82,6 +85,14 @@ def other_face(
     if overlaps[best] < MIN_OVERLAP or not is_other_face(face, there.face):
         return None
     return OtherFace(alignment, there, _similarity(face, there.face), _place(alignment, face.box))
+
+
+def _shows_another(found: Alignment) -> bool:
+    """Whether the face's pixels changed as another face changes them; False if not measured."""
+    change, coarse, flat = found.face_change, found.face_coarse, found.face_flat
+    if change is None or coarse is None or flat is None:
+        return False
+    return change >= MIN_FACE_CHANGE and coarse >= MIN_COARSE_SHARE and flat <= MAX_FLAT_SHARE
 
 
 def _similarity(face: Face, other: Face) -> float:
