@@ -1,4 +1,4 @@
-"""A photograph with another face in it is told from edits, re-uploads and covered faces."""
+"""A photograph with another face in it is told from edits, re-uploads and hidden faces."""
 
 from collections.abc import Callable
 

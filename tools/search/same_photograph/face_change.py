@@ -61,14 +61,15 @@ def coarse_share(
     """Share of the residual in the face (root mean square) that a strong blur leaves; 0 or more.
 
     Blur and pixelation take away details but keep the face's colours on the large scale, so they
-    leave almost nothing; another face differs on every scale. Arguments are those of `face_change`.
+    leave almost nothing; another face differs on every scale. Colours are averaged: compression
+    coarsens them on the large scale too. Arguments are those of `face_change`.
 
     Does not show: a face hidden under something with colours of its own, such as a bar.
     """
     inside, around = shown & face, shown & ~face
     if min(inside.sum(), around.sum()) < LEAST_PX:
         return None
-    left = _residual(_blurred(first), _blurred(second), around)
+    left = _residual(_blurred(first), _blurred(second), around).mean(axis=2)
     diameter = float(np.sqrt(4 / np.pi * face.sum()))
     coarse = cv2.GaussianBlur(left, (0, 0), COARSE * diameter)
     return float(np.sqrt((coarse[inside] ** 2).mean() / max((left[inside] ** 2).mean(), _FLOOR**2)))

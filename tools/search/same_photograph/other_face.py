@@ -3,12 +3,12 @@
 The pictures are aligned and must agree outside the face (`tools.search.same_photograph.decision`).
 The faces in that place must belong to different people and differ in their pixels too, more than
 their surroundings do: an edit of a whole photograph changes the face as much as the rest. A face
-under a mask or a bar is nobody else's, and flat where it had features.
+that was hidden is nobody else's: under a mask or a bar it is flat where it had features; blurred or
+pixelated, it differs in details only.
 
 Does not show: which of the two was altered, or that exactly one was; a third picture may be the
-original of both. A face that was strongly blurred or pixelated can pass for another face. If two
-faces of one photograph were exchanged, the second one counts as a place
-that differs, and nothing is proven.
+original of both. A face hidden by sunglasses can pass for another face. If two faces of one
+photograph were exchanged, the second one counts as a place that differs, and nothing is proven.
 """
 
 from collections.abc import Sequence
