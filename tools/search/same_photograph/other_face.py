@@ -7,8 +7,9 @@ that was hidden is nobody else's: under a mask or a bar it is flat where it had 
 pixelated, it differs in details only.
 
 Does not show: which of the two was altered, or that exactly one was; a third picture may be the
-original of both. A face hidden by sunglasses can pass for another face. If two faces of one
-photograph were exchanged, the second one counts as a place that differs, and nothing is proven.
+original of both. A face hidden by sunglasses, or pixelated and then strongly compressed, can
+pass for another face. If two faces of one photograph were exchanged, the second one counts as a
+place that differs, and nothing is proven.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,10 @@ The same 32 swaps have at least 1.41; harmless edits have less, except of colour
 MIN_COARSE_SHARE = 0.13
 """Minimum share of the change in the face that a strong blur leaves (`coarse_share`).
 
-FIGURES
+The same 32 swaps have at least 0.16. LFW's training persons, blurred or pixelated to 8 to 20 cells:
+at most 0.10, saved again as JPEG of quality 30 at most 0.13. Of 90 hidden faces on photographs of
+`val` that met all other conditions, one has more, pixelated and saved at quality 30.
+Of 63 swaps in DFDC's crops of faces, 6 have less.
 """
 
 MAX_FLAT_SHARE = 0.015
