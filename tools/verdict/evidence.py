@@ -226,9 +226,9 @@ RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
         "version/other_face", "same photograph with another face (1: proven)", "",
         "alignment by local features (SIFT, RANSAC) with pictures of a similar layout, agreement "
         "of the aligned pixels outside the face, and comparison of the two faces",
-        "It does not say which of the two was altered; a face that was blurred or pixelated can "
-        "pass for another one. Nothing found is no sign of authenticity: "
-        "the original of a forgery is rarely among the pictures searched.",
+        "It does not say which of the two was altered; a face hidden by sunglasses, or "
+        "pixelated and then strongly compressed, can pass for another one. Nothing found is no "
+        "sign of authenticity: the original of a forgery is rarely among the pictures searched.",
     ),
     Measure(
         "version/agreeing_share", "agreement with the other version", "share",

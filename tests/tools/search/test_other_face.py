@@ -1,4 +1,4 @@
-"""A photograph with another face in it is told from edits, re-uploads and covered faces."""
+"""A photograph with another face in it is told from edits, re-uploads and hidden faces."""
 
 from collections.abc import Callable
 
@@ -131,6 +131,37 @@ def test_a_covered_face_is_not_another_face(place: slice) -> None:
     hidden = portrait().copy()
     hidden[place, 170:280] = 30
     assert proof(hidden) is None
+
+
+def hidden(face_of: Edit) -> np.ndarray:
+    """The portrait with her face hidden by an edit of its box."""
+    left, top, right, bottom = BOX.astype(int)
+    other = portrait().copy()
+    other[top:bottom, left:right] = face_of(other[top:bottom, left:right])
+    return other
+
+
+def pixelated(cells: int) -> Edit:
+    """Pixelate to so many cells a side."""
+    return lambda it: cv2.resize(
+        cv2.resize(it, (cells, cells), interpolation=cv2.INTER_AREA), it.shape[1::-1],
+        interpolation=cv2.INTER_NEAREST,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [lambda it: cv2.GaussianBlur(it, (0, 0), 6), *map(pixelated, (8, 10, 16))],
+    ids=["blur", "8 cells", "10 cells", "16 cells"],
+)
+def test_a_blurred_or_pixelated_face_is_not_another_face(edit: Edit) -> None:
+    """Whichever of the two pictures is the hit, and also in a smaller copy."""
+    covered = hidden(edit)
+    there = [record(face(HE))]
+    assert proof(covered) is None
+    assert other_face(local_features(covered), face(), local_features(portrait()), there) is None
+    small = cv2.resize(covered, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    assert proof(small, face(HE, box=BOX * np.float32(0.6))) is None
 
 
 def test_versions_are_found_by_their_hashes() -> None:

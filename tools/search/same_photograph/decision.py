@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.faces.alignment import transform_points
-from tools.search.same_photograph.face_change import face_change, flat_share
+from tools.search.same_photograph.face_change import coarse_share, face_change, flat_share
 from tools.search.same_photograph.local_features import (
     FeatureMatch,
     LocalFeatures,
@@ -92,7 +92,8 @@ class Alignment:
     flips them. `inliers` is the number of keypoints that agree with it. `agreeing_share` is the
     share of the overlapping area outside the faces that agrees. `face_difference` is how much more
     the face differs than its surroundings (0: alike; near 1: another face), `face_change` the same
-    for colours (log ratio), and `face_flat` the share of the face that is flat in one picture only
+    for colours (log ratio), `face_coarse` the share of that change which a strong blur leaves, and
+    `face_flat` the share of the face that is flat in one picture only
     (`tools.search.same_photograph.face_change`); None unless proven. `differs` is the box of the
     largest place that differs, in pixels of the first picture. `reason`
     explains why it was not proven, and is empty if it was.
@@ -105,6 +106,7 @@ class Alignment:
     agreeing_share: float | None = None
     face_difference: float | None = None
     face_change: float | None = None
+    face_coarse: float | None = None
     face_flat: float | None = None
     differs: Box | None = None
     reason: str = ""
@@ -188,6 +190,7 @@ def _align(
         agreeing_share=places.within(frame.first, shared).share_outside,
         face_difference=around.face_difference if around is not None and not reason else None,
         face_change=around.face_change if around is not None and not reason else None,
+        face_coarse=around.face_coarse if around is not None and not reason else None,
         face_flat=around.face_flat if around is not None and not reason else None,
         differs=_largest_difference(places.within(frame.first, shared), frame),
         reason=reason,
@@ -263,6 +266,11 @@ class _Places:
     def face_change(self) -> float | None:
         """The same for colours."""
         return face_change(self.first, self.second, shown=self.shown, face=self.face)
+
+    @property
+    def face_coarse(self) -> float | None:
+        """The share of that change which a strong blur leaves."""
+        return coarse_share(self.first, self.second, shown=self.shown, face=self.face)
 
     @property
     def face_flat(self) -> float | None:

@@ -2,7 +2,8 @@
 
 Edits of a whole photograph (light, colours, compression, a watermark) change the face as much as
 the rest; edits of the face alone do not. The colours of one picture are fitted to the other's
-around the face; then the residual in the face is compared with the residual around it.
+around the face; then the residual in the face is compared with the residual around it. How much of
+it a strong blur leaves tells another face from one that was blurred or pixelated.
 
 Does not show: a forgery of the whole picture, or one fainter than compression artefacts.
 """
@@ -25,6 +26,10 @@ FLAT_LEVELS, TEXTURE_LEVELS, TEXTURE_PX = 1.0, 4.0, 9
 """Texture (in levels, over a window of so many px) below which a place is flat, and of a place with
 features."""
 
+COARSE = 0.13
+"""Blur (standard deviation) that removes what hiding a face changed, as a share of the face's
+diameter: a little more than a cell of a face pixelated to eight cells."""
+
 LEAST_PX = 50
 """Minimum number of pixels of the face and of its surroundings."""
 
@@ -43,10 +48,31 @@ def face_change(
     inside, around = shown & face, shown & ~face
     if min(inside.sum(), around.sum()) < LEAST_PX:
         return None
-    left = cv2.blur(_left_over(_blurred(first), _blurred(second), around), (WINDOW_PX, WINDOW_PX))
+    left = np.abs(_residual(_blurred(first), _blurred(second), around)).mean(axis=2)
+    left = cv2.blur(left, (WINDOW_PX, WINDOW_PX))
     of_face = float(np.quantile(left[inside], FACE_QUANTILE))
     of_rest = float(np.quantile(left[around], AROUND_QUANTILE))
     return float(np.log((of_face + _FLOOR) / (of_rest + _FLOOR)))
+
+
+def coarse_share(
+    first: np.ndarray, second: np.ndarray, *, shown: Bools, face: Bools
+) -> float | None:
+    """Share of the residual in the face (root mean square) that a strong blur leaves; 0 or more.
+
+    Blur and pixelation take away details but keep the face's colours on the large scale, so they
+    leave almost nothing; another face differs on every scale. Colours are averaged: compression
+    coarsens them on the large scale too. Arguments are those of `face_change`.
+
+    Does not show: a face hidden under something with colours of its own, such as a bar.
+    """
+    inside, around = shown & face, shown & ~face
+    if min(inside.sum(), around.sum()) < LEAST_PX:
+        return None
+    left = _residual(_blurred(first), _blurred(second), around).mean(axis=2)
+    diameter = float(np.sqrt(4 / np.pi * face.sum()))
+    coarse = cv2.GaussianBlur(left, (0, 0), COARSE * diameter)
+    return float(np.sqrt((coarse[inside] ** 2).mean() / max((left[inside] ** 2).mean(), _FLOOR**2)))
 
 
 def flat_share(first: np.ndarray, second: np.ndarray, *, shown: Bools, face: Bools) -> float | None:
@@ -55,7 +81,7 @@ def flat_share(first: np.ndarray, second: np.ndarray, *, shown: Bools, face: Boo
     A bar or a mask over a face is flat; another face has features of its own. Arguments are those
     of `face_change`.
 
-    Does not show: a face that was blurred or pixelated, which is not flat.
+    Does not show: a face that was blurred or pixelated, which is not flat (`coarse_share`).
     """
     inside, around = shown & face, shown & ~face
     if min(inside.sum(), around.sum()) < LEAST_PX:
@@ -82,8 +108,8 @@ def _blurred(pixels: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(pixels, (0, 0), BLUR_PX).astype(np.float32)
 
 
-def _left_over(first: np.ndarray, second: np.ndarray, around: Bools) -> np.ndarray:
-    """Residual (h, w) in levels of the first picture after predicting its colours from the second.
+def _residual(first: np.ndarray, second: np.ndarray, around: Bools) -> np.ndarray:
+    """Residual (h, w, 3) in levels of the first picture after predicting it from the second.
 
     The prediction is an affine map of colours, fitted around the face to the places that fit best.
     """
@@ -91,6 +117,7 @@ def _left_over(first: np.ndarray, second: np.ndarray, around: Bools) -> np.ndarr
     fitted = around
     for _ in range(_FITS):
         mapped, *_ = np.linalg.lstsq(colours[fitted], first[fitted], rcond=None)
-        left: np.ndarray = np.abs(colours @ mapped - first).mean(axis=2)
-        fitted = around & (left <= np.quantile(left[around], _FITTED_SHARE))
+        left: np.ndarray = first - colours @ mapped
+        size = np.abs(left).mean(axis=2)
+        fitted = around & (size <= np.quantile(size[around], _FITTED_SHARE))
     return left
