@@ -182,7 +182,10 @@ class Encoder:
         """The model with its text tower, which is read when first needed."""
         if hasattr(self.model, "logit_scale"):
             return self.model
-        return _read_model(self.folder, read_config(self.folder), self.device)
+        import torch
+
+        with torch.inference_mode(False):  # prompts are tuned through it
+            return _read_model(self.folder, read_config(self.folder), self.device)
 
     @cached_property
     def _text_tower(self) -> Any:

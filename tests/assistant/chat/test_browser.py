@@ -90,7 +90,7 @@ def test_an_investigation(pocket: str, visit: Visit, home: Path) -> None:
     page.get_by_alt_text("Heat map over the face of H1").wait_for()
 
     hints = page.locator("#unmask-one .evidence .term")
-    assert "scale without limits" in (
+    assert "no natural scale" in (
         hints.filter(has_text=re.compile("^points$")).first.get_attribute("title") or ""
     )
     badge = page.locator("#unmask-one .badge").get_attribute("title")

@@ -64,7 +64,7 @@ def test_hits_are_filtered_marked_and_exported(address: str, visit: Visit, home:
     page.get_by_role("heading", name="H1", exact=True).wait_for()
     page.locator("#unmask-detail").get_by_role("button", name="Confirm").click()
     answered(page, 2)
-    shown.get_by_text("your decision: confirmed").wait_for()
+    shown.get_by_text("your decision: confirmed", exact=True).wait_for()
     assert said(page).startswith("H1 is marked as confirmed by you; the verdict stays: ")
     assert page.locator("button.hit .badge").all_inner_texts() == verdicts
 
@@ -86,7 +86,7 @@ def test_hits_are_filtered_marked_and_exported(address: str, visit: Visit, home:
     shown.get_by_role("button", name="Undo").click()
     answered(page, 6)
     assert listed(page, 3) == everything
-    shown.get_by_text("your decision: confirmed").wait_for()
+    shown.get_by_text("your decision: confirmed", exact=True).wait_for()
     shot(page, "31-decided")
 
     shown.get_by_role("button", name="JSON").click()
@@ -97,5 +97,5 @@ def test_hits_are_filtered_marked_and_exported(address: str, visit: Visit, home:
     assert hits[0]["decision"]["decision"] == "confirmed"
 
     page.reload()
-    shown.get_by_text("your decision: confirmed").wait_for()
+    shown.get_by_text("your decision: confirmed", exact=True).wait_for()
     assert listed(page, 3) == everything

@@ -23,7 +23,7 @@ from assistant.chat_model.choice import load_chat_model
 from assistant.chat_model.served import model
 from assistant.chat_model.served.errors import ChatServerError
 from assistant.chat_model.served.routes import is_loopback, parse_endpoint
-from assistant.cli import transcript
+from assistant.cli.casework import transcript
 from assistant.conversation.steps import Failed, ModelText, UserTurn
 from assistant.settings import Settings
 from tests.support.cases import GALLERY

@@ -84,7 +84,7 @@ def test_json_is_one_object(model: ScriptedModel, photo: str) -> None:
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
     assert data["question"] == "Find fakes of this person."
-    assert FORGED.fullmatch(data["answer"])
+    assert FORGED.match(data["answer"])
     assert data["sentences"][0]["cites"] == ["H1.P2"]
     assert data["facts"]["H1.P2"]["reads"] in ("forged", "uncertain")
     assert data["hits"][0]["verdict"] in ("impersonation", "inconclusive")

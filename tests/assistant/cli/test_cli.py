@@ -395,7 +395,7 @@ def downloads(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     )
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
         monkeypatch.setenv(name, "1")  # so that they are put back afterwards
-    monkeypatch.setattr("assistant.settings._LIBRARY_ENVIRONMENT", {})
+    monkeypatch.setattr("assistant.library_environment._LIBRARY_ENVIRONMENT", {})
     return asked
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from assistant.cli import fit
 from assistant.cli.main import app
+from assistant.console import progress
 from assistant.profile import LoadedModels
 from tests.support.own_pictures import engines, photos, with_bad_files
 from tools.training.fitting.trainers import TRAINERS
@@ -118,7 +118,7 @@ def test_interrupted_says_how_to_go_on(
         if share > 0.5:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(fit.FitDisplay, "__call__", interrupt)
+    monkeypatch.setattr(progress.FitDisplay, "__call__", interrupt)
     answer = run("fit", "unifd_linear", "--real", real, "--no-track")
     assert answer.exit_code == 130
     assert "repeat the command to continue" in answer.stderr

@@ -28,6 +28,8 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def test_a_search_decodes_each_picture_once(case: Unmask, decoded: Counter[str]) -> None:
     """The query photo is measured and looked at closer as it was read; hits are read once."""
+    for kept in case.settings.galleries_dir.rglob("closer-looks.sqlite3"):
+        kept.unlink()  # other tests searched the same collection
     findings = Unmask(case.settings, GALLERY, models=case.models).find(
         case.settings.home / "SECRET_NAME.png"
     )

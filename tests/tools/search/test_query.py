@@ -54,8 +54,8 @@ def test_a_face_is_chosen_by_the_photos_name_or_path(ask, folder: Path) -> None:
 
 
 def test_a_number_without_a_photo_is_refused_for_several(ask) -> None:  # type: ignore[no-untyped-def]
-    """A face of "the" photo is nobody's when there are two; the message shows how to write it."""
-    with pytest.raises(SetupError, match=r"--face ada\.png=2"):
+    """A lone number is for the only photo with several faces; otherwise it must be named."""
+    with pytest.raises(OtherPerson):
         ask("ada.png", "group.png", face=2)
     with pytest.raises(SetupError, match=r"no photo is called 'bob\.png'"):
         ask("ada.png", "group.png", face={"bob.png": 2})

@@ -53,6 +53,10 @@ RERANK_MEASURES: tuple[RerankMeasure, ...] = (
 )  # fmt: skip
 
 
+DECODED_BYTES = 200_000_000
+"""Decoded pictures of one search that are held, since several steps read them."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RerankResult:
     """Result of reranking one hit: further `scores`, and those that each retake changed.
@@ -159,8 +163,8 @@ class Reranker:
         store: ResultStore | None,
     ) -> list[VersionResult]:
         """Other versions of the hits' photographs, kept as long as the collection is the same."""
-        pictures, query = look.pictures, look.query
-        finder = VersionFinder(pictures, lambda it: _picture(pictures, it, query), rule=look.rule)
+        pictures = look.pictures
+        finder = VersionFinder(pictures, look.read, rule=look.rule)
         key = f"{key} {finder.collection_key}"
         if store is not None:
             for name, text in store.closer_looks(key, [_name(hit) for hit in hits]).items():
@@ -215,11 +219,21 @@ class _CloserLook:
     measurements: Sequence[RerankMeasure]
     rule: VerdictRule | None
     results: QueryResults = field(default_factory=QueryResults)
+    decoded: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def read(self, image_id: str) -> np.ndarray | None:
+        """The indexed picture, decoded once while there is room; None if its file is gone."""
+        if image_id not in self.decoded:
+            pixels = _picture(self.pictures, image_id, self.query)
+            if pixels is None or sum(it.nbytes for it in [*self.decoded.values()]) > DECODED_BYTES:
+                return pixels
+            self.decoded[image_id] = pixels
+        return self.decoded[image_id]
 
     def measured(self, hits: Sequence[Candidate]) -> list[RerankResult | None]:
         """The results of hits; None for a picture that is missing or damaged."""
         photos = self.results.once("photos", lambda: tuple(iter_readable_photos(self.query)))
-        found = [_picture(self.pictures, hit.record.image_id, self.query) for hit in hits]
+        found = [self.read(hit.record.image_id) for hit in hits]
         there = [
             (
                 row,
@@ -241,7 +255,7 @@ class _CloserLook:
         """Another version of a hit's photograph, by all its scores."""
         pixels = None
         if self.rule is not None:
-            pixels = _picture(self.pictures, hit.record.image_id, self.query)
+            pixels = self.read(hit.record.image_id)
         if pixels is None:
             return NOT_TESTED
         scores = {**hit.scores, **known.scores}
