@@ -162,7 +162,8 @@ def test_follow_ups_fit_the_verdict(workspace: Workspace) -> None:
         markup = detail(workspace, hit)
         # Without a decision there is none to take back.
         decide = [it for it in DECISION_ACTIONS if it.action != "mark:none"]
-        assert markup.count(f'data-face="{hit.face_id}"') == len(HIT_ACTIONS) + len(decide)
+        note = 1  # the button that keeps the note
+        assert markup.count(f'data-face="{hit.face_id}"') == len(HIT_ACTIONS) + len(decide) + note
 
 
 def test_what_passes_unseen_stands_beside_the_verdict(workspace: Workspace) -> None:
