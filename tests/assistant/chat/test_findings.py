@@ -14,7 +14,7 @@ from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
 from assistant.conversation.steps import CheckedSentence
 from tests.support.cases import workspace_of
 from tools.agent_tools.workspace import Workspace
-from tools.search.results import Findings, Hit, HitVersion
+from tools.search.results import Findings, Hit
 from tools.verdict.rule import UnseenToolMissRate
 
 
@@ -55,19 +55,6 @@ def test_the_list_shows_verdicts_in_words_and_bands(workspace: Workspace) -> Non
     assert markup.count('aria-pressed="true"') == 1
     assert all(f">{hit.verdict}</span>" in markup for hit in findings.hits)
     assert "inconclusive from" in markup
-
-
-def test_another_version_is_shown_beside_the_hit(workspace: Workspace, tmp_path: Path) -> None:
-    """Both pictures with the place that differs; a word instead if a file is gone."""
-    hit = findings_of(workspace).hits[0]
-    same = HitVersion(hit.image_id, hit.paths, False, hit.box, hit.box, ((1, 0, 0), (0, 1, 0)))
-    markup = detail(workspace, replace(hit, version=same))
-    assert "The same photograph" in markup
-    assert markup.count('class="whole wide"') == 2
-    gone = replace(same, paths=(tmp_path / "gone.jpg",))
-    markup = detail(workspace, replace(hit, version=gone))
-    assert "gone.jpg: the two pictures cannot be shown side by side" in markup
-    assert 'class="whole wide"' not in markup
 
 
 def test_pictures_are_embedded(workspace: Workspace) -> None:
@@ -175,9 +162,8 @@ def test_follow_ups_fit_the_verdict(workspace: Workspace) -> None:
         markup = detail(workspace, hit)
         # Without a decision there is none to take back.
         decide = [it for it in DECISION_ACTIONS if it.action != "mark:none"]
-        assert (
-            markup.count(f'data-face="{hit.face_id}"') == len(HIT_ACTIONS) + len(decide) + 1
-        )  # and the note
+        note = 1  # the button that keeps the note
+        assert markup.count(f'data-face="{hit.face_id}"') == len(HIT_ACTIONS) + len(decide) + note
 
 
 def test_what_passes_unseen_stands_beside_the_verdict(workspace: Workspace) -> None:
