@@ -77,7 +77,17 @@ def describe_result(
         except ToolError:
             return ()
     text = _about(result, image) if result.ok else _refusal(call)
+    if result.ok and result.name == "locate_artifacts" and _has_version(workspace, image):
+        text = f"{text} [{image}.E34]."
     return written(text, FactContext.of(workspace).fact)
+
+
+def _has_version(workspace: Workspace, image: str) -> bool:
+    """Whether another version of a hit's photograph is proven: then no map says more."""
+    try:
+        return workspace.hit(image).version is not None
+    except ToolError:
+        return False
 
 
 def written(text: str, fact: FactLookup) -> tuple[CheckedSentence, ...]:

@@ -1,5 +1,6 @@
 """`unmask review`: filter, mark and export the hits of a case; `unmask about`: the project."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -85,7 +86,9 @@ def review(
     files) hold every hit and are written into the folder of the case. Dates are the EXIF date
     taken, else the file's modification time.
     """
+    from assistant.case.record import Case
     from assistant.grounding.casework_answers import describe_casework
+    from tools.verdict.handles import CITATION_PATTERN
 
     action, *rest = words or ["list"]
     wanted = {
@@ -101,7 +104,12 @@ def review(
     if json:
         print_json(_as_json(workspace, said, result.data))
         return
-    stdout_console().print(escape_terminal(said), soft_wrap=True)
+    # The facts behind a sentence are for the page; here their marks would be noise.
+    plain = re.sub(rf"\s*{CITATION_PATTERN.pattern}", "", said)
+    stdout_console().print(escape_terminal(plain), soft_wrap=True)
+    if name == "export_report":
+        path = Case.open(load_settings(context).home, case).folder / result.data["file"]
+        stdout_console().print(escape_terminal(str(path)), soft_wrap=True)
     if name == "list_hits":
         print_table(["hit", "verdict", "your decision", "file", "your note"], _rows(workspace))
         print_copies(workspace.review.listed_groups(), prefix="H")
