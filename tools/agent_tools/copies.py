@@ -1,8 +1,8 @@
 """Near-identical hits as groups: versions of one picture, with the earliest of them.
 
 Hits with the same verdict belong together if their aligned faces differ in at most `NEAR_BITS` of
-64 bits of a perceptual hash, so re-encoded, scaled and cropped copies do. A group hides nothing
-that the rule told apart. Does not show: which is the original. Dates can be edited, and copying a
+64 bits of a perceptual hash, so re-encoded, scaled and cropped copies do; a forgery and its proven
+original do not. A group hides nothing that the rule told apart. Does not show: which is the original. Dates can be edited, and copying a
 file may change them; a small edit of the face can pass as a copy, and mirrored copies are not
 recognised.
 """
@@ -77,7 +77,13 @@ def findings_with_copies(findings: Findings) -> dict[str, Any]:
 def _alike(lead: Hit, hit: Hit) -> bool:
     if lead.verdict != hit.verdict or lead.face_hash is None or hit.face_hash is None:
         return False
+    if any(one.version and one.version.image_id == it.image_id for one, it in _both(lead, hit)):
+        return False  # proven to show different faces, however alike their hashes are
     return hash_distance(lead.face_hash, hit.face_hash) <= NEAR_BITS
+
+
+def _both(one: Hit, other: Hit) -> tuple[tuple[Hit, Hit], tuple[Hit, Hit]]:
+    return (one, other), (other, one)
 
 
 def _dated(hits: Sequence[Hit]) -> CopyGroup:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.made.listed_hits import dated_picture, findings, hit
 from tools.agent_tools.copies import findings_with_copies, group_copies
-from tools.search.results import Hit
+from tools.search.results import Hit, HitVersion
 from tools.verdict.rule import Verdict
 
 pytestmark = pytest.mark.fast
@@ -44,6 +44,17 @@ def test_without_any_date_no_hit_is_the_earliest(tmp_path: Path) -> None:
     """Files that are gone have none, and nothing is guessed."""
     (group,) = group_copies([hashed(1, tmp_path / "a.jpg", 5), hashed(2, tmp_path / "b.jpg", 5)])
     assert (group.earliest, group.date, group.earliest_in_words) == (None, None, "")
+
+
+def test_a_forgery_is_no_copy_of_its_proven_original(tmp_path: Path) -> None:
+    """The faces differ, whatever their hashes say and whichever of the two is listed first."""
+    first, second = hashed(1, tmp_path / "a.jpg", 5), hashed(2, tmp_path / "b.jpg", 5)
+    box = (0.0, 0.0, 1.0, 1.0)
+    identity = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    proven = HitVersion(second.image_id, second.paths, False, box, box, identity)
+    assert group_copies([replace(first, version=proven), second]) == []
+    other = HitVersion(first.image_id, first.paths, False, box, box, identity)
+    assert group_copies([first, replace(second, version=other)]) == []
 
 
 def test_small_steps_make_no_chain(tmp_path: Path) -> None:
