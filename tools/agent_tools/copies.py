@@ -2,9 +2,9 @@
 
 Hits with the same verdict belong together if their aligned faces differ in at most `NEAR_BITS` of
 64 bits of a perceptual hash, so re-encoded, scaled and cropped copies do; a forgery and its proven
-original do not. A group hides nothing that the rule told apart. Does not show: which is the original. Dates can be edited, and copying a
-file may change them; a small edit of the face can pass as a copy, and mirrored copies are not
-recognised.
+original do not. A group hides nothing that the rule told apart. Does not show: which is the
+original. Dates can be edited, and copying a file may change them; a small edit of the face can pass
+as a copy, and mirrored copies are not recognised.
 """
 
 from collections.abc import Sequence
