@@ -205,7 +205,7 @@ def _talk() -> ConversationPane:
         box = gr.MultimodalTextbox(
             label="Your message", show_label=False, file_types=IMAGE_TYPES + VIDEO_TYPES,
             file_count="multiple", sources=["upload"], max_lines=6, elem_id="unmask-composer",
-            placeholder="Drop a photo or video and ask: find fakes of this person", stop_btn=False,
+            placeholder="Drop a photo and ask: find fakes of them", stop_btn=False,
             interactive=False,  # until the page has identified its case
         )  # fmt: skip
     return ConversationPane(chat, box)
