@@ -25,7 +25,8 @@ class TurnOutcome:
 
     `recognised` is whether an expected refusal or counter-question was recognised (None if none was
     expected); `grounded` whether all displayed text of the model passes the checker;
-    `contradictions` counts the sentences displayed as checked that contradict the rule.
+    `contradictions` counts the sentences displayed as checked that contradict the rule; each of
+    `accepted` is a call that alone answers as well as the expected ones.
     """
 
     kind: str
@@ -39,11 +40,14 @@ class TurnOutcome:
     recognised: bool | None
     grounded: bool
     contradictions: int = 0
+    accepted: tuple[Call, ...] = ()
 
     @property
     def right(self) -> bool:
-        """Whether exactly the expected calls were made, ignoring defaults."""
-        return [*map(_plain, self.made)] == [*map(_plain, self.expected)]
+        """Whether exactly the expected calls were made, or an accepted one, ignoring defaults."""
+        made = [*map(_plain, self.made)]
+        answers = [self.expected, *((call,) for call in self.accepted)]
+        return any(made == [*map(_plain, calls)] for calls in answers)
 
     @property
     def text(self) -> str:
@@ -71,7 +75,7 @@ class ScriptedUser:
 
     def ask(
         self, kind: str, text: str, *calls: Call, photos: Sequence[Path] = (),
-        about: str | None = None, says: Sequence[str] = (),
+        about: str | None = None, says: Sequence[str] = (), accepted: Sequence[Call] = (),
     ) -> TurnOutcome:  # fmt: skip
         """One turn; with `says`, the answer must contain one of these words, and no call is
         expected."""
@@ -98,6 +102,7 @@ class ScriptedUser:
             recognised=None if not says else not made and any(word in said for word in says),
             grounded=self._grounded(sentences),
             contradictions=sum(contradicts(it, verdicts, fact) for it in sentences),
+            accepted=tuple(accepted),
         )
         self.outcomes.append(outcome)
         return outcome
@@ -186,7 +191,8 @@ class ScriptedUser:
     def which(self, photo: str) -> None:
         """Which are genuine?"""
         verdict = self.rng.choice([*words.WHICH])
-        self.ask(f"which {verdict}", self.pick(words.WHICH[verdict]))
+        call = ("list_hits", {"verdict": verdict})
+        self.ask(f"which {verdict}", self.pick(words.WHICH[verdict]), accepted=[call])
 
     def sure(self, photo: str) -> None:
         """How sure are you?"""
@@ -245,7 +251,8 @@ class ScriptedUser:
     def small_talk(self, photo: str = "") -> None:
         """Hello, thanks, what can you do?"""
         text, kind = self.pick(words.SMALL_TALK)
-        self.ask(kind, text)
+        topics = {"abilities": ("abilities", "method"), "index": ("indexing",)}.get(kind, ())
+        self.ask(kind, text, accepted=[("about_unmask", {"topic": it}) for it in topics])
 
     def bad_handle(self, photo: str) -> None:
         """A question about a hit that does not exist."""

@@ -2,7 +2,8 @@
 
 Scripted conversations (`evals.suites.agent.conversations`) about galleries of authentic photos,
 forgeries, bodies and copies, indexed by the real pipeline (`evals.suites.agent.workspaces`); the
-real tools, agent and checker; the pocket VLM in 4 bits. The training grammar can produce part of
+real tools, agent and checker; the pocket VLM in 4 bits, and the request reader if `unmask setup`
+installed it, as in the product. The pocket VLM's training grammar can produce part of
 the wordings: turns with new wordings have separate figures. `--limit` caps the turns, except to
 finish a short conversation. Does not show: how other people would ask, or results on forgeries that
 the forge does not make; explanations of single hits are evaluated in
@@ -18,9 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.agent.agent import Agent
+from assistant.agent.requests.loading import load_request_reader
 from assistant.case.record import Case
 from assistant.case.signing import SigningKeys
 from assistant.chat_model.local.model import LocalVLM
+from assistant.settings import Settings
 from evals.options import EvalOptions
 from evals.runs.samples import SampleWriter
 from evals.suites.agent.conversations import TurnOutcome, long_conversation, short_conversations
@@ -56,6 +59,7 @@ class EvaluatedTurn:
 def run(options: EvalOptions) -> dict[str, object]:
     """Ask at least `TURNS` questions; returns the figures."""
     model = LocalVLM.load(WEIGHTS, threads=1)
+    reader = load_request_reader(Settings.load())
     began = time.monotonic()
     most = options.limit or TURNS
     turns: list[EvaluatedTurn] = []
@@ -72,6 +76,7 @@ def run(options: EvalOptions) -> dict[str, object]:
                     gallery="default",
                     keys=SigningKeys(Path(folder) / "keys"),
                 ),
+                reader=reader,
             )
             asked = (
                 short_conversations(agent, rng, photos, place=number, folder=Path(folder))
@@ -84,7 +89,8 @@ def run(options: EvalOptions) -> dict[str, object]:
                 break
     _keep(turns, options)
     seconds = time.monotonic() - began
-    return {"turns": len(turns), "seconds": seconds, **_calling(turns), **_speaking(turns)}
+    read = {"read by the request reader": reader is not None}
+    return {"turns": len(turns), "seconds": seconds, **read, **_calling(turns), **_speaking(turns)}
 
 
 # -- calls -----------------------------------------------------------------------------------
