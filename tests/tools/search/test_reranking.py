@@ -176,6 +176,27 @@ def test_a_closer_look_sees_the_querys_pictures(case: Unmask) -> None:
         assert face is rerank_input.query.faces[0]
 
 
+@pytest.mark.parametrize("others", [False, True])
+def test_forgery_is_measured_where_it_decides(case: Unmask, others: bool) -> None:
+    """On the query person's face, not on another's, unless that is asked for."""
+    seen = dict[str, tuple[bool, bool]]()
+
+    @one_by_one
+    def watching(look: RerankInput) -> dict[str, float | None]:
+        (scores,) = picture_scores([look])
+        asked = bool(scores), look.asks_for("query/same_photograph")
+        seen.setdefault(look.face.embedding.tobytes().hex(), asked)  # retakes come later
+        return scores
+
+    findings = found(case, Reranker([watching], others=others))
+    assert len(seen) == len(findings.hits) == 3
+    assert all(aligned for _, aligned in seen.values())
+    assert [measured for measured, _ in seen.values()].count(True) == (3 if others else 2)
+    other = hit_of(findings, "group.png")
+    assert other.assessment.verdict == "other"
+    assert (values(other).get("image/patches") is not None) == others
+
+
 def test_retakes_ask_only_the_detectors_that_the_rule_reads(
     case: Unmask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

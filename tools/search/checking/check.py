@@ -148,6 +148,7 @@ class _Check:
         scored = score_records(pictures, records, query, instruments=models, rule=rule)
         candidates = aggregate_candidates(scored, pictures.moments, rule=rule)
         reranker = Reranker(
+            others=True,  # asked of these pictures, whomever they show
             on_progress=lambda done, total: self._tell("looking closer", done, total)
         )
         seen = reranker.rerank(candidates, query, gallery=pictures, instruments=models, rule=rule)

@@ -33,7 +33,7 @@ from tools.search.reranking.result_key import result_key
 from tools.search.reranking.second_opinion import second_scores
 from tools.search.reranking.stability import VERDICT_STABILITY, scores_under_perturbation
 from tools.search.reranking.workers import map_on_cores
-from tools.search.same_photograph.scores import same_photograph_scores
+from tools.search.same_photograph.scores import ALIGNMENT_SCORE_NAMES, same_photograph_scores
 from tools.search.scoring import PictureSource
 from tools.verdict.calibration import Scores
 from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
@@ -92,16 +92,19 @@ class ResultStore(Protocol):
 class Reranker:
     """Reranks hits and keeps the measurements, so that no hit is measured twice.
 
-    `on_progress` gets the number of hits done and the total. Use one object per gallery.
+    The forgery of a face that is not the query person's, or is not usable, decides nothing, and
+    measuring it costs most of a search: it is measured only with `others`. `on_progress` gets the number of hits done
+    and the total. Use one object per gallery.
     """
 
     def __init__(
         self,
         measurements: Sequence[RerankMeasure] = RERANK_MEASURES,
         *,
+        others: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._measurements = tuple(measurements)
+        self._measurements, self._others = tuple(measurements), others
         self._on_progress = on_progress or (lambda _done, _total: None)
         self._known: dict[tuple[str, str], RerankResult] = {}
         self._versions: dict[tuple[str, str], VersionResult] = {}
@@ -122,15 +125,17 @@ class Reranker:
         Results are read from `store` and kept there.
         """
         key = result_key(query, instruments, self._measurements)
-        if not set(self._measurements) <= set(RERANK_MEASURES):
-            store = None  # other measurements may depend on more than the key says
+        if self._others or not set(self._measurements) <= set(RERANK_MEASURES):
+            store = None  # they depend on more than the key says
         if store is not None:
             for name, text in store.closer_looks(key, [_name(hit) for hit in hits]).items():
                 self._known[key, name] = RerankResult.from_text(text)
         new = [hit for hit in hits if not _serves(self._known.get((key, _name(hit))), rule)]
         done = len(hits) - len(new)
         self._on_progress(done, len(hits))
-        look = _CloserLook(query, gallery, instruments, self._measurements, rule)
+        look = _CloserLook(
+            query, gallery, instruments, self._measurements, rule, others=self._others
+        )
         batches = list(_batches(new, gallery))
         for batch, results in zip(batches, map_on_cores(look.measured, batches), strict=True):
             measured = {_name(hit): it for hit, it in zip(batch, results, strict=True) if it}
@@ -218,6 +223,7 @@ class _CloserLook:
     models: ModelBundle
     measurements: Sequence[RerankMeasure]
     rule: VerdictRule | None
+    others: bool = False
     results: QueryResults = field(default_factory=QueryResults)
     decoded: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -262,11 +268,22 @@ class _CloserLook:
         look = RerankInput(pixels, hit.record.face, scores, self.query, (), self.models)
         return finder.find(look, hit.record)
 
+    def _asked(self, look: RerankInput) -> RerankInput:
+        """The input of a hit; of another person only whether it is a query photo is asked."""
+        rule = self.rule
+        may_be_forged = look.face.quality.usable and (
+            rule is None or rule.identity_place(look.scores) != "low"
+        )
+        if self.others or may_be_forged:
+            return look
+        return replace(look, requested_scores=frozenset(ALIGNMENT_SCORE_NAMES))
+
     def _look(self, looks: Sequence[RerankInput], hits: Sequence[Candidate]) -> list[RerankResult]:
         further: list[dict[str, float | None]] = [{} for _ in looks]
         again, alignments, rule = list[RerankMeasure](), list[RerankMeasure](), self.rule
+        asked = [self._asked(look) for look in looks]
         for measurement in self.measurements if looks else ():
-            given = measurement(looks)
+            given = measurement(asked)
             for scores, more in zip(further, given, strict=True):
                 scores.update(more)
             names = frozenset(name for each in given for name in each)
