@@ -177,8 +177,14 @@ def test_a_closer_look_sees_the_querys_pictures(case: Unmask) -> None:
 
 
 @pytest.mark.parametrize("others", [False, True])
-def test_forgery_is_measured_where_it_decides(case: Unmask, others: bool) -> None:
+def test_forgery_is_measured_where_it_decides(
+    case: Unmask, others: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On the query person's face, not on another's, unless that is asked for."""
+    rule = case.models.rule
+    assert rule is not None
+    strict = replace(rule, identity_band=replace(rule.identity_band, low=0.7))
+    monkeypatch.setitem(vars(case.models), "rule", strict)
     seen = dict[str, tuple[bool, bool]]()
 
     @one_by_one
