@@ -210,14 +210,13 @@ def note(
 def log(context: typer.Context, name: GalleryArgument, json: JsonOption = False) -> None:
     """Show who searched, checked, exported or deleted from a gallery, and when."""
     from tools.gallery.database_file import gallery_folder
-    from tools.gallery.locking.state import require_unlocked
     from tools.gallery.record_store import Gallery
 
     home = load_settings(context).home
     folder = gallery_folder(home, name)
     if name not in Gallery.names(home):
         raise SetupError(f"there is no gallery {name!r}; `unmask galleries list` shows all")
-    require_unlocked(folder, f"gallery {name!r}", unlock=name)
+    Gallery.require_unlocked(home, name)
     print_accesses(folder, json=json)
 
 

@@ -20,7 +20,6 @@ from tools.errors import SetupError
 from tools.gallery import database_file, sql
 from tools.gallery.closer_looks import forget_looks
 from tools.gallery.database_file import DATABASE_FILE, gallery_folder
-from tools.gallery.locking.state import require_unlocked
 from tools.gallery.record_store import Gallery
 
 _WAIT_MS = 3000
@@ -105,7 +104,7 @@ def delete_gallery(home: Path, name: str) -> None:
 def _alone(home: Path, name: str) -> Iterator[sqlite3.Connection]:
     """A connection that overwrites what it deletes, while no other process uses the gallery."""
     folder = gallery_folder(home, name)
-    require_unlocked(folder, f"gallery {name!r}", unlock=name)
+    Gallery.require_unlocked(home, name)
     with database_file.translate_database_errors(name), _locks(folder, name):
         connection = database_file.connect(folder / DATABASE_FILE)
         try:

@@ -76,7 +76,7 @@ class Gallery:
         different checkpoints mean nothing.
         """
         folder = gallery_folder(home, name)
-        _require_unlocked(folder)
+        cls.require_unlocked(home, name)
         with database_file.translate_database_errors(name):
             private_folder(galleries_folder(home))
             private_folder(folder)
@@ -93,7 +93,7 @@ class Gallery:
         Also works for searching a gallery on a read-only disk.
         """
         folder = gallery_folder(home, name)
-        _require_unlocked(folder)
+        cls.require_unlocked(home, name)
         if not (folder / DATABASE_FILE).is_file():
             raise SetupError(_no_gallery(name, cls.names(home)))
         private_folder(galleries_folder(home))
@@ -108,6 +108,11 @@ class Gallery:
         folder = galleries_folder(home)
         found = (it for name in (DATABASE_FILE, ARCHIVE) for it in folder.glob(f"*/{name}"))
         return sorted({path.parent.name for path in found})
+
+    @staticmethod
+    def require_unlocked(home: Path, name: str) -> None:
+        """Raise SetupError, which names the command that opens it, for a locked gallery."""
+        require_unlocked(gallery_folder(home, name), f"gallery {name!r}", unlock=name)
 
     def _bound_to(self, fingerprint: Mapping[str, str] | None) -> Self:
         try:
@@ -517,10 +522,6 @@ class Gallery:
         unknown = next((each for each in ids if each not in found), None)
         if unknown is not None:
             raise ToolError(f"there is no face {unknown!r} in gallery {self.name!r}")
-
-
-def _require_unlocked(folder: Path) -> None:
-    require_unlocked(folder, f"gallery {folder.name!r}", unlock=folder.name)
 
 
 def _different(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
