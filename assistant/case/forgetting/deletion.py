@@ -222,7 +222,7 @@ def _overwrite(
 
 
 def _plan_whole(settings: Settings, request: ForgetRequest, *, keys: SigningKeys) -> Plan:
-    home, notes = settings.home, list(request.notes)
+    home, notes, problems = settings.home, list(request.notes), list[str]()
     begun = resumable(home, request) is not None  # then it may have lost its record already
     searched = list[CaseSummary]()
     if request.kind == "case":
@@ -235,7 +235,10 @@ def _plan_whole(settings: Settings, request: ForgetRequest, *, keys: SigningKeys
             raise SetupError(
                 f"there is no gallery {request.key!r}; `unmask galleries list` shows all"
             )
-        searched = [it for it in list_cases(home) if _searched(home, it.id, request.key, keys)]
+        cases = list_cases(home)
+        searched = [it for it in cases if _searched(home, it.id, request.key, keys)]
+        problems = [f"{it.damaged}, to see whether it investigated this gallery"
+                    for it in cases if it.state == "locked"]  # fmt: skip
         notes += [
             f"case {it.id} investigated this gallery and keeps its record, without exported "
             f"reports: delete it with `unmask forget --case {it.id}`"
@@ -244,7 +247,8 @@ def _plan_whole(settings: Settings, request: ForgetRequest, *, keys: SigningKeys
     folders = [whole] if request.kind == "case" else [cases_folder(home) / it.id for it in searched]
     reports = tuple(report for folder in folders for report in reports_in(folder))
     loose = replace(loose_places(settings, request), reports=reports)
-    return Plan(request, {}, {}, loose, whole, (), tuple(notes), ())
+    problems += loose.problems
+    return Plan(request, {}, {}, loose, whole, (), tuple(notes), tuple(problems))
 
 
 def _searched(home: Path, case: str, gallery: str, keys: SigningKeys) -> bool:

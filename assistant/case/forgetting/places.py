@@ -55,7 +55,9 @@ def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
         named = [home / "dropped" / request.key, settings.watch_dir / request.key]
         if request.key == _DEMO_GALLERY:
             named.append(settings.demo_dir)
-        return LoosePlaces(folders=tuple(it for it in named if it.is_dir()))
+        dropped = home / "dropped"
+        problems = (_locked(dropped),) if is_locked(dropped) else ()
+        return LoosePlaces(folders=tuple(it for it in named if it.is_dir()), problems=problems)
     caches = [it for name in _CACHES for it in _files(home / name)]
     if request.kind == "case":
         return LoosePlaces(tuple(caches))
