@@ -16,7 +16,7 @@ COLOURS: dict[str, Colour] = {
     "not assessed": (95, 99, 104),
 }
 _WHOLE = {
-    False: "the picture, face marked", True: "the picture, face marked; other people are blurred",
+    False: "the picture, face marked", True: "the picture, face marked; other faces are blurred",
 }  # fmt: skip
 _AXIS_MM, _LABEL_MM = 90.0, 28.0
 
