@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from assistant.case.forgetting.places import FIT_WORK
 from assistant.case.record import Case, case_folders
 from assistant.settings import Settings
 from tools.errors import SetupError
@@ -62,6 +63,10 @@ def all_units(settings: Settings) -> list[LockUnit]:
         LockUnit(f"watch {it.name!r}", it, _WATCH_GUARDS) for it in _folders(settings.watch_dir)
     ]
     runs = [LockUnit(f"evaluation {it.name}", it) for it in _folders(settings.evals_dir)]
+    fits = [
+        LockUnit(f"unfinished fit of {it.parent.name!r}", it)
+        for it in sorted(settings.models_dir.glob(FIT_WORK))
+    ]
     servers = tuple(it.name for it in (home / "server").glob(_SERVERS))
     rest = [
         LockUnit("demo", settings.demo_dir),
@@ -69,7 +74,7 @@ def all_units(settings: Settings) -> list[LockUnit]:
         LockUnit("history of checks", home / "history"),
         LockUnit("record of the server", home / "server", servers),
     ]
-    return [*galleries, *cases, *watches, *runs, *(it for it in rest if it.folder.is_dir())]
+    return [*galleries, *cases, *watches, *runs, *fits, *(it for it in rest if it.folder.is_dir())]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from tools.media.file_names import printable
 
 _CACHES = ("uploads", "faces")
 _DEMO_GALLERY = "unmask-demo"
-_FIT_WORK = "detectors/*/.fit"
+FIT_WORK = "detectors/*/.fit"
+"""Unfinished fits below the folder of the models: faces, features, checkpoints."""
 _KEPT_CHECKS = "history/*/*"
 
 
@@ -64,7 +65,7 @@ def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
     dropped = [it for it in _files(home / "dropped") if _sha256(it) in request.images]
     names = [*_needles(request), *_tails(request)]
     units = [
-        settings.demo_dir, *settings.evals_dir.glob("*"), *settings.models_dir.glob(_FIT_WORK),
+        settings.demo_dir, *settings.evals_dir.glob("*"), *settings.models_dir.glob(FIT_WORK),
         *home.glob(_KEPT_CHECKS),
     ]  # fmt: skip
     watches, problems = _watches(settings, names, request)
