@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.cli.options import JsonOption, load_settings, parse_cli_path
-from assistant.console.output import escape_terminal, print_json, print_remarks, stdout_console
+from assistant.console.output import (
+    escape_terminal,
+    print_error,
+    print_json,
+    print_remarks,
+    stdout_console,
+)
 from tools.errors import SetupError
 
 if TYPE_CHECKING:
@@ -196,6 +202,7 @@ def _report(outcomes: "Iterable[LockOutcome]", done: str, *, json: bool) -> None
             console.print(escape_terminal(f"{done.capitalize()}: {name}"), soft_wrap=True)
         if not changed and not problems:
             console.print(f"Nothing to do: all of it is {done} or empty.")
-        print_remarks(f"{name}: {problem}" for name, problem in problems.items())
+        for name, problem in problems.items():
+            print_error(SetupError(f"{name}: {problem}"))
     if problems:
         raise typer.Exit(1)
