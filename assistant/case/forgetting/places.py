@@ -56,9 +56,8 @@ def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
         named = [home / "dropped" / request.key, settings.watch_dir / request.key]
         if request.key == _DEMO_GALLERY:
             named.append(settings.demo_dir)
-        dropped = home / "dropped"
-        problems = (_locked(dropped),) if is_locked(dropped) else ()
-        return LoosePlaces(folders=tuple(it for it in named if it.is_dir()), problems=problems)
+        closed = tuple(_locked(it) for it in (home / "dropped",) if is_locked(it))
+        return LoosePlaces(folders=tuple(it for it in named if it.is_dir()), problems=closed)
     caches = [it for name in _CACHES for it in _files(home / name)]
     if request.kind == "case":
         return LoosePlaces(tuple(caches))

@@ -190,7 +190,7 @@ class _Http(urllib.request.HTTPHandler):
         self._check = check
 
     def http_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(_checked(_Checked, self._check), request)  # type: ignore[arg-type]
+        return self.do_open(_checked(_Checked, self._check), request)
 
 
 class _Https(urllib.request.HTTPSHandler):
@@ -199,7 +199,7 @@ class _Https(urllib.request.HTTPSHandler):
         self._check = check
 
     def https_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(_checked(_CheckedTls, self._check), request)  # type: ignore[arg-type]
+        return self.do_open(_checked(_CheckedTls, self._check), request)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
