@@ -34,10 +34,10 @@ def held_in_watch(
     None if it holds nothing. Raises SetupError if it is locked or cannot be read.
     """
     require_unlocked(folder, f"the memory of the watch {folder.name!r}", unlock="--all")
-    with _connected(folder, "ro") as connection:
-        events = _events(connection, needles)
-        looked = _looked_at(connection, pictures)
-    lines = _lines(folder, needles)
+    lines, events, looked = _lines(folder, needles), list[str](), list[str]()
+    if (folder / _STATE).is_file():  # else it was moved away, and only the feed is left
+        with _connected(folder, "ro") as connection:
+            events, looked = _events(connection, needles), _looked_at(connection, pictures)
     entries = max(len(events), len(lines)) + len(looked)
     return HeldInWatch(folder, entries) if entries else None
 
@@ -61,6 +61,8 @@ def forget_in_watch(held: HeldInWatch, needles: Sequence[bytes], pictures: froze
                 it for it in feed.read_bytes().splitlines(keepends=True) if not _about(it, needles)
             ]
             write_private(feed, b"".join(kept), what="feed")
+        if not (folder / _STATE).is_file():
+            return
         with _connected(folder, "rw") as connection:
             connection.execute("PRAGMA secure_delete = ON")
             with transaction(connection):

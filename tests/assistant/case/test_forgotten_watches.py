@@ -1,5 +1,6 @@
 """A watch forgets one picture and nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,10 @@ def test_a_watch_forgets_one_picture_only(tmp_path: Path) -> None:
         with pytest.raises(SetupError, match="is running: stop it"):
             forget_in_watch(held, needles, pictures)
     assert found_below(folder, traces).keys() == traces.keys()
+    # As the error for a damaged memory advises; the feed is left.
+    (folder / "state.sqlite3").rename(tmp_path / "aside")
+    assert held_in_watch(folder, needles, pictures) == replace(held, entries=1)
+    (tmp_path / "aside").rename(folder / "state.sqlite3")
     forget_in_watch(held, needles, pictures)
     assert found_below(folder, traces) == {}
     assert held_in_watch(folder, needles, pictures) is None
