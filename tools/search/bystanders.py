@@ -1,8 +1,7 @@
-"""The other people in a picture: faces that are neither in question nor perhaps the query person's.
+"""The other people in a picture: faces that are neither in question nor the query person's.
 
-Reports and pages show them blurred. Besides the face in question, a face stays visible if the
-verdict rule's identity band calls it the query person's, or if it is undecided and more similar to
-the query person than the face in question. (Undecided alone is too much: in a group of six
+Reports and pages show them blurred. Besides the face in question, only a face stays visible that the
+verdict rule's identity band calls the query person's. (Undecided is not enough: in a group of six
 strangers, between one and three are.)
 
 Does not show: faces that the detector did not find.
@@ -29,14 +28,11 @@ def other_people(
     `box` (x1, y1, x2, y2 px) is the face in question, `template` (e,) the query's, L2-normalised.
     Without a `rule` every other face counts as another person's.
     """
-    cosines = [float(face.embedding @ template) for face in faces]
-    mine = [_overlap(face.box, box) >= _SAME_OVERLAP for face in faces]
-    known = max((it for it, own in zip(cosines, mine, strict=True) if own), default=1.0)
     found = []
-    for face, cosine, own in zip(faces, cosines, mine, strict=True):
-        place = None if rule is None else rule.identity_place({"cosine_similarity": cosine})
-        perhaps = place == "high" or (place == "within" and cosine > known)
-        if not own and not perhaps:
+    for face in faces:
+        scores = {"cosine_similarity": float(face.embedding @ template)}
+        hers = rule is not None and rule.identity_place(scores) == "high"
+        if not hers and _overlap(face.box, box) < _SAME_OVERLAP:
             left, top, right, bottom = (float(edge) for edge in face.box)
             found.append((left, top, right, bottom))
     return found
