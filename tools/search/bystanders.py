@@ -1,7 +1,7 @@
 """The other people in a picture: faces that are neither in question nor the query person's.
 
-Reports and pages show them blurred. Besides the face in question, only a face stays visible that the
-verdict rule's identity band calls the query person's. (Undecided is not enough: in a group of six
+Reports and pages show them blurred. Besides the face in question, a face stays visible only if the
+verdict rule's identity band calls it the query person's. (Undecided is not enough: in a group of six
 strangers, between one and three are.)
 
 Does not show: faces that the detector did not find.
