@@ -1,8 +1,8 @@
 """The other people in a picture: faces that are neither in question nor the query person's.
 
 Reports and pages show them blurred. Besides the face in question, a face stays visible only if the
-verdict rule's identity band calls it the query person's. (Undecided is not enough: in a group of six
-strangers, between one and three are.)
+verdict rule's identity band calls it the query person's. (Undecided is not enough: in a group of
+six strangers, between one and three are.)
 
 Does not show: faces that the detector did not find.
 """
