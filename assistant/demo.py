@@ -21,6 +21,7 @@ from assistant.settings import Settings
 from tools.faces.analyser import Face, FaceAnalyser
 from tools.forge.forgery import SWAPS, forge, save_forgery
 from tools.gallery.indexing.progress import IndexProgress, IndexSummary
+from tools.gallery.locking.state import require_unlocked
 from tools.media.private_files import private_folder, restrict_permissions
 from tools.search.results import Findings
 
@@ -65,6 +66,7 @@ def run_demo(
     for old in (home, settings.galleries_dir / DEMO_GALLERY):
         shutil.rmtree(old, ignore_errors=True)
     folder = home / "pictures"
+    require_unlocked(home, "the demo", unlock="--all")
     private_folder(home)
     private_folder(folder)
     unmask = Unmask(settings, gallery=DEMO_GALLERY)

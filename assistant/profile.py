@@ -59,6 +59,11 @@ class LoadedModels:
         """The profile's name."""
         return self.settings.profile
 
+    @property
+    def show_bystanders(self) -> bool:
+        """Whether the user wants to see everybody in a picture."""
+        return self.settings.show_bystanders
+
     @cached_property
     def fingerprint(self) -> dict[str, str]:
         """sha256 of each embedding part; binds a gallery to the checkpoints that made it."""

@@ -3,7 +3,7 @@
 The only module that reads the environment. A `Settings` is passed down, never global. Variables:
 `UNMASK_HOME`, `UNMASK_MODELS_DIR`, `UNMASK_CONFIG_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`,
 `UNMASK_VLM`, `UNMASK_VLM_WAIT_S`, `UNMASK_AUTH`, `UNMASK_FOLDERS`, `UNMASK_HOST`, `UNMASK_PORT`,
-`UNMASK_WEBHOOK_HOSTS`.
+`UNMASK_WEBHOOK_HOSTS`, `UNMASK_KEY_FILE`, `UNMASK_SHOW_BYSTANDERS`.
 """
 
 import os
@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     may be indexed from the page; `host` and `port` are the address it listens on.
 
     `webhook_hosts` are other machines that `unmask watch` may report to, separated by commas.
+    `show_bystanders` shows the faces of other people in pictures, which are blurred otherwise.
+    `key_file` is the key of `unmask lock` and `unmask unlock` (None: they ask for a passphrase).
     """
 
     model_config = SettingsConfigDict(env_prefix="UNMASK_", frozen=True, env_ignore_empty=True)
@@ -64,6 +66,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    key_file: Path | None = None
+    show_bystanders: bool = False
 
     @field_validator("home", "models_dir", "config_dir")
     @classmethod

@@ -32,7 +32,8 @@ ABOUT = {
     "privacy": (
         "Everything stays on this machine: photos, galleries, cases and models. The one exception "
         "is a chat model on a server: if its address is configured, questions and pictures of the "
-        "conversation go to that server. Files of cases can be read by their owner only."
+        "conversation go to that server. Files of cases can be read by their owner only, and "
+        "`unmask lock` encrypts them. Faces of other people in a picture are shown blurred."
     ),
     "law": (
         "This is no legal advice. A verdict is a reason to look, and no proof. Keep the original "

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from assistant.case.entry import CaseEntry
-from assistant.case.record import CASE_DB_FILE, Case, cases_folder, restrict_case
+from assistant.case.record import Case, case_folders, restrict_case
 from assistant.conversation.steps import (
     Explanation,
     Failed,
@@ -23,9 +23,10 @@ from assistant.conversation.steps import (
     from_json,
 )
 from tools.errors import SetupError, ToolError
+from tools.gallery.locking.state import is_locked
 from tools.media.private_files import open_private, private_folder
 
-CaseState = Literal["answered", "unfinished", "stopped", "failed", "empty", "damaged"]
+CaseState = Literal["answered", "unfinished", "stopped", "failed", "empty", "damaged", "locked"]
 """How a case's last turn ended. Unfinished: it is running now, or its process ended in it."""
 
 MAX_NAME_LENGTH = 80
@@ -38,7 +39,7 @@ class CaseSummary:
     """A row of the list of cases; `asked` is the user's first question, `photos` the kept photos.
 
     `began` and `changed` are UTC, ISO 8601. `damaged` gives the reason why the record cannot be
-    read; empty if it can.
+    read (of a locked case too); empty if it can.
     """
 
     id: str
@@ -62,10 +63,10 @@ class CaseSummary:
 
 def list_cases(home: Path) -> list[CaseSummary]:
     """All cases of a data folder, newest first, archived ones too; damaged ones are marked."""
-    records = sorted(cases_folder(home).glob(f"*/{CASE_DB_FILE}"), reverse=True)
-    for record in records:
-        restrict_case(home, record.parent)
-    return [_summary(Case(record.parent)) for record in records]
+    folders = case_folders(home)
+    for folder in folders:
+        restrict_case(home, folder)
+    return [_summary(Case(folder)) for folder in folders]
 
 
 def rename_case(case: Case, name: str) -> str:
@@ -140,9 +141,8 @@ def _summary(case: Case) -> CaseSummary:
                 questions=questions,
             )
     except SetupError as error:
-        return CaseSummary(
-            case.id, began="", steps=0, asked="", damaged=str(error), state="damaged"
-        )
+        state: CaseState = "locked" if is_locked(case.folder) else "damaged"
+        return CaseSummary(case.id, began="", steps=0, asked="", damaged=str(error), state=state)
 
 
 def _state(steps: Sequence[Step]) -> CaseState:

@@ -37,6 +37,7 @@ from tools.agent_tools.review import Decision, HitNote, ReviewEntry
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.gallery.database_file import transaction
+from tools.gallery.locking.state import ARCHIVE, require_unlocked
 from tools.media.private_files import (
     open_private,
     private_file,
@@ -129,14 +130,24 @@ class Case:
 
     @classmethod
     def open(cls, home: Path, id: str, *, keys: SigningKeys | None = None) -> Self:
-        """Open an existing case."""
+        """Open an existing case; SetupError for one that is locked."""
+        found = cls.find(home, id, keys=keys)
+        found.require_unlocked()
+        return found
+
+    @classmethod
+    def find(cls, home: Path, id: str, *, keys: SigningKeys | None = None) -> Self:
+        """An existing case, which may be locked: then it can be unlocked or deleted, not read."""
         folder = cases_folder(home) / id
-        if not _ID.fullmatch(id) or not (folder / CASE_DB_FILE).is_file():
-            records = sorted(cases_folder(home).glob(f"*/{CASE_DB_FILE}"), reverse=True)
-            known = ", ".join(it.parent.name for it in records[:5]) or "none yet"
+        if not _ID.fullmatch(id) or folder not in case_folders(home):
+            known = ", ".join(it.name for it in case_folders(home)[:5]) or "none yet"
             raise SetupError(f"there is no case {id!r}; the latest: {known}")
         restrict_case(home, folder)
         return cls(folder, keys=keys)
+
+    def require_unlocked(self) -> None:
+        """Raise SetupError if the case is locked."""
+        require_unlocked(self.folder, f"case {self.id!r}", unlock=f"--case {self.id}")
 
     @property
     def photos_folder(self) -> Path:
@@ -189,6 +200,7 @@ class Case:
 
         If one file is neither, no copy is kept: UnreadableImage, which names the file.
         """
+        self.require_unlocked()  # nothing plain may come to lie beside the encrypted archive
         copies = [self.photos_folder / readable(path) for path in paths]
         try:
             for path, copy in zip(paths, copies, strict=True):
@@ -432,6 +444,7 @@ class Case:
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         """A connection for one operation: threads share nothing."""
+        self.require_unlocked()
         connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(
@@ -455,6 +468,13 @@ class Case:
 def cases_folder(home: Path) -> Path:
     """The folder of all cases in a data folder."""
     return home / "cases"
+
+
+def case_folders(home: Path) -> list[Path]:
+    """The folders of all cases, newest first, locked ones too."""
+    names = (CASE_DB_FILE, ARCHIVE)
+    found = {it.parent for name in names for it in cases_folder(home).glob(f"*/{name}")}
+    return sorted(found, reverse=True)
 
 
 def restrict_case(home: Path, folder: Path) -> None:

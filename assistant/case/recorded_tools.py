@@ -1,7 +1,7 @@
 """Tools whose calls leave a record: searches in the case, accesses in the logs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -10,11 +10,19 @@ from assistant.case.record import Case
 from assistant.conversation.steps import ToolCall, ToolResult
 from tools import toolkit
 from tools.agent_tools.workspace import Workspace
-from tools.gallery.access_log import record_access
+from tools.gallery.access_log import AccessKind, record_access
 from tools.gallery.database_file import gallery_folder
 from tools.search.results import Findings
 
 Turn = Callable[[], AbstractContextManager[None]]
+
+TOOL_ACCESS: Mapping[str, AccessKind] = {
+    "find_person": "search", "more_hits": "search", "list_hits": "list", "gallery_summary": "list",
+    "describe_image": "look", "score_fake": "check", "locate_artifacts": "check",
+    "compare_faces": "compare", "mark_hit": "decision", "note_hit": "note", "undo": "undo",
+}  # fmt: skip
+"""What the access log says of a tool's call. The exporter logs itself; a term or a text of the
+project is nobody's data."""
 
 
 class RecordedTools:
@@ -45,7 +53,7 @@ class RecordedTools:
                 asked, answer.artifact.to_json(), chosen=self._workspace.chosen_faces,
                 made_with=describe_instruments(self._workspace.instruments),
             )  # fmt: skip
-        if call.name != "export_report":  # the exporter logs itself
+        if call.name in TOOL_ACCESS:
             self._log_access(call, searched=found)
         duration_s = time.perf_counter() - began
         result = ToolResult(
@@ -56,11 +64,12 @@ class RecordedTools:
     def _log_access(self, call: ToolCall, *, searched: bool) -> None:
         """Log a tool call in the case, and in the gallery if it read a hit."""
         workspace = self._workspace
-        record_access(self._case.folder, "search" if searched else "check", who=workspace.user)
+        what = TOOL_ACCESS[call.name]
+        record_access(self._case.folder, what, who=workspace.user)
         # The search has logged itself in the gallery.
         if not searched and any(handle.startswith("H") for handle in call.handles):
             place = gallery_folder(workspace.home, workspace.gallery)
-            record_access(place, "check", who=workspace.user)
+            record_access(place, what, who=workspace.user)
 
 
 def _count(artifact: object) -> int | None:

@@ -32,6 +32,7 @@ from assistant.case.record import CASE_DB_FILE, Case, _heads
 from assistant.case.verification import DELETED, DELETION
 from tools.errors import SetupError
 from tools.gallery.database_file import transaction
+from tools.gallery.locking.state import ARCHIVE
 from tools.media.file_names import printable
 
 _KEPT = ("gallery", DELETED, DELETION)
@@ -134,7 +135,8 @@ def delete_case(case: Case, *, sessions: Path) -> None:
         if note.is_file() and note.read_bytes() == case.id.encode():
             note.unlink()
     case.keys.drop(case.id)
-    for file in sorted(case.folder.rglob("*"), key=lambda it: (it.name == CASE_DB_FILE, it.name)):
+    last = (CASE_DB_FILE, ARCHIVE)
+    for file in sorted(case.folder.rglob("*"), key=lambda it: (it.name in last, it.name)):
         if not file.is_dir():
             file.unlink(missing_ok=True)
     for folder in sorted(case.folder.rglob("*"), reverse=True):

@@ -20,6 +20,7 @@ from assistant.case.catalogue import (
 )
 from assistant.case.forgetting.deletion import execute, make_plan
 from assistant.case.forgetting.request import ForgetRequest
+from assistant.case.locking import case_unit, unlock_units
 from assistant.case.record import Case
 from assistant.case.signing import SigningKeys
 from assistant.chat.sessions import SessionStore
@@ -27,6 +28,7 @@ from assistant.report.pictures.data_uris import data_uri, thumbnail
 from assistant.report.templating import render_template
 from assistant.settings import Settings
 from tools.errors import SetupError, ToolError
+from tools.gallery.locking.keys import PassphraseFinder
 from tools.media.images import read_photo
 
 logger = logging.getLogger(__name__)
@@ -95,6 +97,11 @@ class CaseShelf:
                 archive_case(Case.open(home, id), archived=action == "archive")
             case "duplicate":
                 duplicate_case(Case.open(home, id), home)
+            case "unlock":
+                unit = case_unit(self._settings, id)
+                for outcome in unlock_units(self._settings, [unit], PassphraseFinder(value)):
+                    if outcome.problem:
+                        raise SetupError(outcome.problem)
             case "delete":
                 self._sessions.leave(id)
                 keys = SigningKeys(self._settings.keys_dir)

@@ -15,6 +15,7 @@ from assistant.chat.button_actions import DECISION_ACTIONS, HIT_ACTIONS
 from assistant.chat.citations import sentences_html
 from assistant.conversation.messages import PromptImages
 from assistant.conversation.steps import CheckedSentence
+from assistant.report.pictures.blurring import blur_people
 from assistant.report.pictures.data_uris import data_uri, draw_box
 from assistant.report.pictures.maps import MapView, distance_view, forgery_view
 from assistant.report.pictures.versions import version_view
@@ -29,6 +30,7 @@ from tools.media.file_names import printable
 from tools.media.images import hash_distance, perceptual_hash
 from tools.provenance.findings import LIMITS, Provenance
 from tools.provenance.reading import read_provenance
+from tools.search.bystanders import Box
 from tools.search.checking.impression import IMPRESSION_LABEL
 from tools.search.reranking.reference_comparison import ReferenceMap
 from tools.search.reranking.reranker import MAX_RERANKED_HITS
@@ -180,13 +182,14 @@ def detail_html(
     decision: Decision | None = None,
     note: HitNote | None = None,
     impression: str = "",
+    people: Sequence[Box] = (),
 ) -> str:
     """One hit with all its measurements; `query` is the photo shown beside it.
 
     `image` is the hit's whole picture, None if it is missing; `located`, `reference_distance_map`,
     `picture` and `further` are its maps, once computed; `others` are the other hits' handles;
     `decision` and `note` are the reviewer's, `impression` the model's, in words; empty if there is
-    no picture.
+    no picture. `people` are other people in it, who are blurred.
     """
     by_id = {fact.id: fact for fact in facts}
     face = faces.uri(hit.handle, _FACE_PX)
@@ -197,7 +200,8 @@ def detail_html(
         query=query,
         query_face=faces.uri(query, _FACE_PX),
         face=face if image is not None else None,
-        image=None if image is None else _whole(image, hit),
+        image=None if image is None else _whole(image, hit, people),
+        blurred=len(people),
         bands=inconclusive_bands(hit.assessment),
         buttons=HIT_ACTIONS,
         decision=decision,
@@ -213,7 +217,7 @@ def detail_html(
         heat=None if located is None else forgery_view(located),
         distance=None if reference_distance_map is None else distance_view(reference_distance_map),
         picture=picture,
-        version=version_view(hit, image),
+        version=version_view(hit, image, others=people),
         further=further,
         origin=_origin(hit),
         impression=impression,
@@ -243,8 +247,9 @@ def _row(fact: Fact) -> Mapping[str, Any]:
     }
 
 
-def _whole(image: np.ndarray, hit: Hit) -> str:
-    return data_uri(draw_box(image, np.asarray(hit.box), longest_px=_IMAGE_PX))
+def _whole(image: np.ndarray, hit: Hit, people: Sequence[Box]) -> str:
+    shown = blur_people(image, people, keep=[hit.box])
+    return data_uri(draw_box(shown, np.asarray(hit.box), longest_px=_IMAGE_PX))
 
 
 def _name(hit: Hit) -> str:

@@ -34,11 +34,13 @@ from assistant.conversation.steps import (
 )
 from assistant.grounding.casework_answers import WORDED_TOOLS
 from assistant.grounding.citations import FactLookup
+from assistant.report.pictures.blurring import people_beside_hit
 from assistant.report.pictures.data_uris import data_uri, thumbnail
 from assistant.report.pictures.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
 from tools.agent_tools.workspace import FaceSnapshot
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage
+from tools.search.bystanders import Box
 from tools.search.checking.impression import impression_text
 from tools.search.results import Findings, Hit
 from tools.verdict.handles import Fact
@@ -355,11 +357,13 @@ class ChatSession:
             return ""
         maps = self._maps.get(face_key(hit.face_id, search[1]), FaceMaps())
         image = self._image(hit.handle)
+        others = [] if image is None else self._people_beside(hit.handle)
         return detail_html(
             hit,
             self._faces,
             query=self._query_handle(),
             image=image,
+            people=others,
             rule=self.workspace.instruments.rule,
             facts=self.workspace.facts(hit.handle),
             sentences=self._explained.get(hit.handle, _plain(hit)),
@@ -405,6 +409,10 @@ class ChatSession:
             return self.workspace.pixels(handle)
         except ToolError:
             return None
+
+    def _people_beside(self, handle: str) -> list[Box]:
+        """The other people in a hit's picture, who are blurred."""
+        return people_beside_hit(self.workspace, self.workspace.take_snapshot(handle))
 
     def _everybody(self, handle: str) -> np.ndarray | None:
         """The picture that numbers the faces of a query photo or video."""

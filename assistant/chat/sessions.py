@@ -17,6 +17,7 @@ from pathlib import Path
 from assistant.case.record import Case
 from assistant.chat.session_state import ChatSession
 from tools.errors import SetupError, ToolError
+from tools.gallery.locking.state import is_locked
 from tools.media.private_files import open_private, private_folder
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,9 @@ class SessionStore:
     def _in_memory(self, key: str) -> ChatSession | None:
         with self._books:
             known = self._open.get(key)
+            if known is not None and is_locked(known[1].case.folder):  # since it was opened
+                self._open.pop(key)[1].stop()
+                return None
         return None if known is None else self._keep(key, known[1])
 
     def _keep(self, key: str, investigation: ChatSession) -> ChatSession:

@@ -171,6 +171,8 @@ def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) ->
             f"there is no gallery {gallery!r}; {known}. Fill it with `unmask index DIR --gallery "
             f"{gallery}`"
         )
+    if gallery is not None:
+        Gallery.require_unlocked(home, gallery)
     opened = None if case_id is None else Case.open(home, case_id)
     model, reader = load_chat_model(settings), load_request_reader(settings)
     if opened is None:

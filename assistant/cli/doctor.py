@@ -227,6 +227,10 @@ def _check_gallery(settings: Settings, name: str) -> Check:
 
     title = f"gallery {name}"
     try:
+        Gallery.require_unlocked(settings.home, name)
+    except SetupError as locked:
+        return Check(title, "ok", str(locked))
+    try:
         with Gallery.open_existing(settings.home, name) as gallery:
             problems, counts = gallery.problems(), gallery.counts()
             outdated, notices = needs_upgrade(settings, gallery), gallery.notices

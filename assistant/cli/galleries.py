@@ -58,6 +58,7 @@ def list_galleries(context: typer.Context, json: JsonOption = False) -> None:
 def _row(item: dict[str, Any]) -> list[object]:
     *cells, problem = list(item.values())[:-2]  # without `faces_waiting` and `needs_upgrade`
     upgrade = f"needs `unmask galleries upgrade {item['name']}`"
+    cells = ["" if it is None else it for it in cells]  # locked, or damaged
     return [*cells, "; ".join([upgrade] * bool(item["needs_upgrade"]) + [problem] * bool(problem))]
 
 
@@ -216,6 +217,7 @@ def log(context: typer.Context, name: GalleryArgument, json: JsonOption = False)
     folder = gallery_folder(home, name)
     if name not in Gallery.names(home):
         raise SetupError(f"there is no gallery {name!r}; `unmask galleries list` shows all")
+    Gallery.require_unlocked(home, name)
     print_accesses(folder, json=json)
 
 
@@ -242,6 +244,6 @@ def forget(
 
     All embeddings, features and paths that Unmask recorded in it are gone afterwards.
     """
-    from assistant.cli.forget import forget_gallery
+    from assistant.cli.privacy.forget import forget_gallery
 
     forget_gallery(load_settings(context), name, yes=yes)

@@ -25,7 +25,6 @@ from assistant.cli import (
     detectors,
     explain,
     fit,
-    forget,
     galleries,
     serve,
 )
@@ -40,6 +39,7 @@ from assistant.cli.options import (
     parse_cli_path,
     redirect_library_output,
 )
+from assistant.cli.privacy import forget, lock
 from assistant.cli.watch import command as watch
 from assistant.console.output import (
     escape_terminal,
@@ -394,6 +394,7 @@ fit.register(app)
 review.register(app)
 serve.register(app)
 forget.register(app)
+lock.register(app)
 setup.register(app)
 
 

@@ -45,6 +45,7 @@ def attach_exporter(workspace: Workspace, case: Case) -> None:
     """Let the workspace's `export_report` write into a case's folder; case and gallery log it."""
 
     def export(format: str) -> Path:
+        case.require_unlocked()
         path = export_findings(workspace, case, format)
         for read in (case.folder, gallery_folder(workspace.home, workspace.gallery)):
             record_access(read, "export", who=workspace.user)

@@ -15,6 +15,7 @@ from assistant.server.access.run_token import Keyring
 from assistant.server.access.tokens import TokenStore
 from assistant.server.api.application import build_api
 from assistant.server.api.services import Services
+from assistant.server.api.unknown import unknown_paths
 from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.media.private_files import private_folder, restrict_permissions, set_private_umask
@@ -69,7 +70,7 @@ def build_server(
     if mcp:
         app.router.routes.append(agents.route())
     login = LoginPage(access.logins, keyring, access.guesses, settings.logins)
-    app.router.routes.extend(login.routes())
+    app.router.routes.extend([*login.routes(), *unknown_paths(app.router)])
     return Server(app, access, parts)
 
 
@@ -97,6 +98,7 @@ def listen(
         server.asgi, log_config=None, access_log=False, server_header=False, lifespan="on",
         ws="none", limit_concurrency=MAX_CONNECTIONS, timeout_graceful_shutdown=5,
         ssl_certfile=chain, ssl_keyfile=key,
+        proxy_headers=False,  # anyone on this machine could give each guess an address of its own
     )  # fmt: skip
     try:
         config.load()

@@ -17,6 +17,7 @@ from pathlib import Path
 from evals.runs import samples
 from evals.runs.figures import jsonable
 from tools.errors import SetupError
+from tools.gallery.locking.state import require_unlocked
 from tools.media.paths import exists, is_file, is_folder
 from tools.media.private_files import open_private, private_folder, restrict_permissions
 
@@ -72,6 +73,7 @@ def prepare_folder(folder: Path, suite: str, *, force: bool = False) -> None:
             f"{str(folder)!r} holds a completed run; choose another folder, or replace it with "
             "--force"
         )
+    _require_unlocked(folder)
     if exists(folder):
         _check_is_ours(folder, suite, force=force)
         _clear(folder)
@@ -127,6 +129,7 @@ def write_run(folder: Path, run: EvalRun) -> None:
 
 def load_run(folder: Path) -> EvalRun:
     """A completed run. Raises SetupError if there is none or it cannot be read."""
+    _require_unlocked(folder)
     if not is_file(folder / RUN_FILE):
         if is_file(folder / STARTED_FILE):
             raise SetupError(
@@ -176,6 +179,10 @@ def write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+def _require_unlocked(folder: Path) -> None:
+    require_unlocked(folder, f"the run {folder.name!r}", unlock="--all")
 
 
 def _object(path: Path) -> dict[str, object]:

@@ -97,6 +97,7 @@ HOMES = {
         "tools/detectors/networks/image_classifier.py", "tools/encoder/pretrained_tower.py",
     ),
     "fpdf": ("assistant/report/pdf/*",),
+    "pyrage": ("tools/gallery/locking/*",),
     "c2pa": ("tools/provenance/manifest_store.py",),
     "bitsandbytes": ("assistant/chat_model/*", "assistant/training/*"),
     "xgrammar": ("assistant/chat_model/*",),

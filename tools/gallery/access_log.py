@@ -18,11 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from tools.gallery.locking.state import is_locked
 from tools.media.private_files import open_private
 
-AccessKind = Literal["search", "check", "export", "import", "forget"]
-"""A search; a check or comparison of single faces, or of a record; a report; a case that was
-received; a deletion."""
+AccessKind = Literal[
+    "search", "list", "look", "check", "compare", "decision", "note", "undo", "verify", "replay",
+    "export", "import", "forget", "lock", "unlock",
+]  # fmt: skip
+"""What was done: a search; its hits listed; a picture described; one measured (check) or compared;
+a decision or note made or taken back; a record verified or measured again; a report written; a case
+received; a deletion; encryption at rest. Logs from before this list have "check" for most."""
 
 MAX_BYTES = 256 * 1024
 NOT_LOGGED = "this access could not be logged: the folder cannot be written"
@@ -43,8 +48,11 @@ class Access:
 def record_access(folder: Path, what: AccessKind, *, who: str = "") -> bool:
     """Add a line; without `who`, the user of this process. Returns whether it was written.
 
-    A folder that cannot be written (a read-only disk) does not stop the access.
+    A folder that cannot be written (a read-only disk) does not stop the access; one that is locked
+    gets no file.
     """
+    if is_locked(folder):
+        return False
     at = datetime.now(UTC).isoformat(timespec="seconds")
     line = json.dumps(asdict(Access(at, who or login_name(), what))) + "\n"
     file = folder / _FILE

@@ -104,6 +104,7 @@ def delete_gallery(home: Path, name: str) -> None:
 def _alone(home: Path, name: str) -> Iterator[sqlite3.Connection]:
     """A connection that overwrites what it deletes, while no other process uses the gallery."""
     folder = gallery_folder(home, name)
+    Gallery.require_unlocked(home, name)
     with database_file.translate_database_errors(name), _locks(folder, name):
         connection = database_file.connect(folder / DATABASE_FILE)
         try:

@@ -26,6 +26,7 @@ from tools.gallery.database_file import (
     galleries_folder,
     gallery_folder,
 )
+from tools.gallery.locking.state import ARCHIVE, require_unlocked
 from tools.gallery.records import (
     AnalysedImage,
     AnalysedVideo,
@@ -75,6 +76,7 @@ class Gallery:
         different checkpoints mean nothing.
         """
         folder = gallery_folder(home, name)
+        cls.require_unlocked(home, name)
         with database_file.translate_database_errors(name):
             private_folder(galleries_folder(home))
             private_folder(folder)
@@ -91,6 +93,7 @@ class Gallery:
         Also works for searching a gallery on a read-only disk.
         """
         folder = gallery_folder(home, name)
+        cls.require_unlocked(home, name)
         if not (folder / DATABASE_FILE).is_file():
             raise SetupError(_no_gallery(name, cls.names(home)))
         private_folder(galleries_folder(home))
@@ -101,10 +104,15 @@ class Gallery:
 
     @staticmethod
     def names(home: Path) -> list[str]:
-        """List the galleries of a data folder."""
-        return sorted(
-            path.parent.name for path in galleries_folder(home).glob(f"*/{DATABASE_FILE}")
-        )
+        """List the galleries of a data folder, locked ones too."""
+        folder = galleries_folder(home)
+        found = (it for name in (DATABASE_FILE, ARCHIVE) for it in folder.glob(f"*/{name}"))
+        return sorted({path.parent.name for path in found})
+
+    @staticmethod
+    def require_unlocked(home: Path, name: str) -> None:
+        """Raise SetupError, which names the command that opens it, for a locked gallery."""
+        require_unlocked(gallery_folder(home, name), f"gallery {name!r}", unlock=name)
 
     def _bound_to(self, fingerprint: Mapping[str, str] | None) -> Self:
         try:

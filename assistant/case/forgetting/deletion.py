@@ -21,6 +21,7 @@ from assistant.case.forgetting.places import LoosePlaces, loose_places
 from assistant.case.forgetting.proof import Proof, write_proof
 from assistant.case.forgetting.reports import reports_about, reports_in
 from assistant.case.forgetting.request import ForgetRequest
+from assistant.case.forgetting.watches import forget_in_watch
 from assistant.case.record import Case, cases_folder
 from assistant.case.redaction import (
     HeldInCase,
@@ -84,6 +85,7 @@ class Plan:
             "cases": int(self.request.kind == "case" and self.whole is not None),
             "case_entries": sum(len(it.entries) for it in self.cases.values()),
             "case_photos": sum(len(it.copies) for it in self.cases.values()),
+            "watch_entries": sum(it.entries for it in loose.watches),
             "files": sum(it.is_file() for it in files),
         }
 
@@ -92,7 +94,12 @@ class Plan:
         """Whether there is anything to delete, caches for the screen aside."""
         loose = self.loose
         return bool(
-            self.galleries or self.cases or self.whole or loose.folders or loose.reports
+            self.galleries
+            or self.cases
+            or self.whole
+            or loose.folders
+            or loose.reports
+            or loose.watches
         ) or any("dropped" in it.parts for it in loose.files)
 
 
@@ -129,6 +136,7 @@ def make_plan(settings: Settings, request: ForgetRequest, *, keys: SigningKeys) 
         if entries:
             cases[summary.id] = entries
     loose = replace(loose_places(settings, request), reports=tuple(reports))
+    problems += loose.problems
     going = {*loose.files, *(it for at in loose.folders for it in at.rglob("*"))}
     sources = sorted(it for it in paths if it.is_file() and it not in going)
     return Plan(request, galleries, cases, loose, None, tuple(sources), request.notes,
@@ -162,6 +170,9 @@ def execute(
     for folder in plan.loose.folders:
         on_step(f"folder {folder.name}")
         shutil.rmtree(folder)
+    for watch in plan.loose.watches:
+        on_step(f"watch {watch.folder.name}")
+        forget_in_watch(watch, plan.loose.needles, request.images)
     for name in Gallery.names(home):  # similarities to whom is forgotten may be in any of them
         forget_looks(gallery_folder(home, name))
     for name, held in plan.galleries.items():
@@ -211,20 +222,23 @@ def _overwrite(
 
 
 def _plan_whole(settings: Settings, request: ForgetRequest, *, keys: SigningKeys) -> Plan:
-    home, notes = settings.home, list(request.notes)
+    home, notes, problems = settings.home, list(request.notes), list[str]()
     begun = resumable(home, request) is not None  # then it may have lost its record already
     searched = list[CaseSummary]()
     if request.kind == "case":
         whole = cases_folder(home) / request.key
         if not begun:
-            Case.open(home, request.key, keys=keys)
+            Case.find(home, request.key, keys=keys)
     else:
         whole = gallery_folder(home, request.key)
         if not begun and request.key not in Gallery.names(home):
             raise SetupError(
                 f"there is no gallery {request.key!r}; `unmask galleries list` shows all"
             )
-        searched = [it for it in list_cases(home) if _searched(home, it.id, request.key, keys)]
+        cases = list_cases(home)
+        searched = [it for it in cases if _searched(home, it.id, request.key, keys)]
+        problems = [f"{it.damaged}, to see whether it investigated this gallery"
+                    for it in cases if it.state == "locked"]  # fmt: skip
         notes += [
             f"case {it.id} investigated this gallery and keeps its record, without exported "
             f"reports: delete it with `unmask forget --case {it.id}`"
@@ -233,7 +247,8 @@ def _plan_whole(settings: Settings, request: ForgetRequest, *, keys: SigningKeys
     folders = [whole] if request.kind == "case" else [cases_folder(home) / it.id for it in searched]
     reports = tuple(report for folder in folders for report in reports_in(folder))
     loose = replace(loose_places(settings, request), reports=reports)
-    return Plan(request, {}, {}, loose, whole, (), tuple(notes), ())
+    problems += loose.problems
+    return Plan(request, {}, {}, loose, whole, (), tuple(notes), tuple(problems))
 
 
 def _searched(home: Path, case: str, gallery: str, keys: SigningKeys) -> bool:

@@ -3,7 +3,8 @@
 A report that may show a subject goes whole, and can be exported again without it: every report of a
 case that holds the subject, since pictures on a page are encoded anew and cannot be told apart by
 content, and every report whose text names it, since a resumed case exports a search that its record
-does not hold. A PDF's text cannot be searched, but it lists the hashes of its pictures.
+does not hold. A PDF's text cannot be searched, but it lists the hashes of its pictures. A map shows
+one picture, which its name tells: the maps of others stay.
 """
 
 import contextlib
@@ -22,8 +23,16 @@ MAP_ID_LENGTH = 16
 
 def reports_in(folder: Path) -> tuple[Path, ...]:
     """The reports and maps in a case's folder."""
+    return (*_reports_in(folder), *_maps_in(folder))
+
+
+def _reports_in(folder: Path) -> tuple[Path, ...]:
     files = (folder / name for name in (*EXPORT_FILES.values(), "report.schema.json"))
-    return (*(it for it in files if it.is_file()), *sorted(folder.glob("map-*.jpg")))
+    return tuple(it for it in files if it.is_file())
+
+
+def _maps_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob("map-*.jpg"))
 
 
 def reports_about(folder: Path, subject: Subject, held: HeldInCase) -> tuple[Path, ...]:
@@ -31,14 +40,11 @@ def reports_about(folder: Path, subject: Subject, held: HeldInCase) -> tuple[Pat
 
     Raises OSError.
     """
-    reports = reports_in(folder)
-    if held:
-        return reports
     names = [*_written(subject)]
     begins = {id.rpartition(":")[0][:MAP_ID_LENGTH] or id[:MAP_ID_LENGTH] for id in subject.ids}
-    return tuple(
-        it for it in reports if _contains_any(it, names) or it.stem.rpartition("-")[2] in begins
-    )
+    maps = tuple(it for it in _maps_in(folder) if it.stem.rpartition("-")[2] in begins)
+    reports = tuple(it for it in _reports_in(folder) if held or _contains_any(it, names))
+    return (*reports, *maps)
 
 
 def _written(subject: Subject) -> Iterator[bytes]:

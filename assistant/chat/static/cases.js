@@ -8,6 +8,12 @@ element.addEventListener("click", (event) => {
     value = window.prompt("Name of the case (empty for none)", name || "");
     if (value === null) return;
   }
+  if (action === "unlock") {  // a password field: what window.prompt asks for can be read
+    const field = button.parentElement.querySelector("input.passphrase");
+    value = field.value;
+    field.value = "";
+    if (!value) return;
+  }
   if (action === "delete" && !window.confirm(
     "Delete this case for good, with its record, photos and reports? This cannot be undone."
   )) return;

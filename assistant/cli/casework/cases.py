@@ -118,7 +118,7 @@ def cases(
         case "duplicate", [id]:
             _duplicate(home, id, json=json)
         case "delete", [id]:
-            from assistant.cli.forget import forget_case
+            from assistant.cli.privacy.forget import forget_case
 
             forget_case(settings, id, yes=yes, json=json)
         case "replay", [named]:
@@ -250,7 +250,7 @@ def _check(home: Path, id: str) -> dict[str, Any]:
     from tools.gallery.access_log import record_access
 
     case = Case.open(home, id)
-    record_access(case.folder, "check")
+    record_access(case.folder, "verify")
     return _checked(case)
 
 

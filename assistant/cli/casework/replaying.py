@@ -35,7 +35,7 @@ def replay_case(settings: "Settings", named: str) -> "Replay":
             with unpacked(Path(named), settings.home) as found:
                 return replay_search(found.case, models, on_progress=display)
         case = Case.open(settings.home, named)
-        record_access(case.folder, "check")
+        record_access(case.folder, "replay")
         return replay_search(case, models, on_progress=display)
 
 

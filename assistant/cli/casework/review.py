@@ -19,6 +19,7 @@ from tools.media.file_names import printable
 
 if TYPE_CHECKING:
     from tools.agent_tools.workspace import Workspace
+    from tools.gallery.access_log import AccessKind
 
 _ACTIONS = ("list", "mark", "note", "undo", "export")
 
@@ -87,6 +88,7 @@ def review(
     taken, else the file's modification time.
     """
     from assistant.case.record import Case
+    from assistant.case.recorded_tools import TOOL_ACCESS
     from assistant.grounding.casework_answers import describe_casework
     from tools.verdict.handles import CITATION_PATTERN
 
@@ -97,7 +99,7 @@ def review(
     }  # fmt: skip
     name, arguments = _call(action, rest, {it: value for it, value in wanted.items() if value})
     with redirect_library_output(context):
-        workspace, notes = _restored(context, case, exports=name == "export_report")
+        workspace, notes = _restored(context, case, what=TOOL_ACCESS.get(name))
         call, result = _run(workspace, name, arguments)
     print_remarks(f"{note[:1].upper()}{note[1:]}." for note in notes)
     said = " ".join(it.text for it in describe_casework(workspace, call, result))
@@ -177,9 +179,9 @@ def _call(
 
 
 def _restored(
-    context: typer.Context, id: str, *, exports: bool
+    context: typer.Context, id: str, *, what: "AccessKind | None"
 ) -> tuple["Workspace", tuple[str, ...]]:
-    """The resumed case; its access is logged, an export's by the exporter."""
+    """The resumed case; `what` is done is logged, an export by the exporter."""
     from assistant.case.record import Case
     from assistant.profile import LoadedModels
     from assistant.report.case_export import attach_exporter
@@ -190,8 +192,8 @@ def _restored(
     restored = case.restore(LoadedModels(settings), home=settings.home)
     restored.workspace.review.on_decision = case.record_decision
     attach_exporter(restored.workspace, case)
-    if not exports:
-        record_access(case.folder, "check")
+    if what is not None:
+        record_access(case.folder, what)
     return restored.workspace, restored.notes
 
 

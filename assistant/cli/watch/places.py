@@ -4,13 +4,14 @@ Each place takes an event twice without harm: the feed and the folder recognise 
 webhook gets the id as `Idempotency-Key`, because only its receiver can tell a repetition.
 """
 
+import http.client
 import ipaddress
 import json
 import os
 import secrets
 import urllib.error
 import urllib.request
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -94,9 +95,14 @@ def _id(line: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An address that gets each event as the JSON body of a POST."""
+    """An address that gets each event as the JSON body of a POST.
+
+    The name is believed only as far as the machine that answers: before anything is sent, its
+    address must be public, or on this machine for a loopback `url`, or among the `allowed` ones.
+    """
 
     url: str
+    allowed: frozenset[str] = frozenset()
 
     @classmethod
     def checked(cls, url: str, *, allowed_hosts: Collection[str]) -> "Webhook":
@@ -110,7 +116,7 @@ class Webhook:
                 f"--webhook: {host!r} is another machine, and reports name persons and files; to "
                 f"allow it, set UNMASK_WEBHOOK_HOSTS={host}"
             )
-        return cls(url)
+        return cls(url, frozenset(allowed_hosts))
 
     @property
     def name(self) -> str:
@@ -119,7 +125,9 @@ class Webhook:
 
     def deliver(self, events: Sequence[Event]) -> Iterable[Event]:
         """Post the events one by one; no proxy is used and no redirect followed."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), _NoRedirects, _Http(self._check), _Https(self._check)
+        )
         for event in events:
             request = urllib.request.Request(  # noqa: S310 - the scheme was checked
                 self.url,
@@ -132,6 +140,66 @@ class Webhook:
             except (OSError, urllib.error.URLError) as error:
                 raise UndeliveredError(f"{self.url}: {error}") from error
             yield event
+
+    def _check(self, host: str, address: str) -> None:
+        """Raise OSError unless the machine that answers as `host` may get reports."""
+        place = ipaddress.ip_address(address.partition("%")[0])
+        place = getattr(place, "ipv4_mapped", None) or place
+        wanted = place.is_loopback if _is_loopback(host) else place.is_global
+        if not wanted and str(place) not in self.allowed:
+            raise OSError(
+                f"{host!r} is at the private address {place}: to allow it, add that address to "
+                "UNMASK_WEBHOOK_HOSTS"
+            )
+
+
+Check = Callable[[str, str], None]
+
+
+class _Checked(http.client.HTTPConnection):
+    """A connection that is closed, before anything is sent, if its other end may not get it."""
+
+    check: Check
+
+    def connect(self) -> None:
+        """Connect, and check whom to: the name may since stand for another address."""
+        super().connect()
+        try:
+            self.check(self.host, str(self.sock.getpeername()[0]))
+        except OSError:
+            self.close()
+            raise
+
+
+class _CheckedTls(http.client.HTTPSConnection, _Checked):
+    """The same, encrypted: the check comes before the handshake."""
+
+
+def _checked(kind: type[_Checked], check: Check) -> Callable[..., _Checked]:
+    def make(*given: Any, **options: Any) -> _Checked:
+        connection = kind(*given, **options)
+        connection.check = check
+        return connection
+
+    return make
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, check: Check) -> None:
+        super().__init__()
+        self._check = check
+
+    def http_open(self, request: urllib.request.Request) -> Any:
+        return self.do_open(_checked(_Checked, self._check), request)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, check: Check) -> None:
+        super().__init__()
+        self._check = check
+
+    def https_open(self, request: urllib.request.Request) -> Any:
+        return self.do_open(_checked(_CheckedTls, self._check), request)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

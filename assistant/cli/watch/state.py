@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from tools.errors import SetupError
 from tools.gallery.database_file import transaction, try_lock
+from tools.gallery.locking.state import require_unlocked
 from tools.media.private_files import private_file, private_folder
 
 _SCHEMA = """
@@ -30,6 +31,9 @@ CREATE TABLE IF NOT EXISTS delivered (
     event TEXT NOT NULL, place TEXT NOT NULL, PRIMARY KEY (event, place)
 ) WITHOUT ROWID;
 """
+
+WATCH_LOCK = "watch.lock"
+"""Held while a watch runs."""
 
 Event = Mapping[str, Any]
 """A reported hit as a JSON-able dict, with an `id`."""
@@ -51,7 +55,8 @@ class WatchState:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Open or create it. Raises SetupError if another process has it, or it is damaged."""
-        lock = try_lock(private_folder(folder) / "watch.lock")
+        require_unlocked(folder, "the memory of this watch", unlock="--all")
+        lock = try_lock(private_folder(folder) / WATCH_LOCK)
         if lock is None:
             raise SetupError(
                 f"another `unmask watch` of this gallery is running ({folder}): stop it first"

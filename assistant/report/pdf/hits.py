@@ -15,6 +15,9 @@ COLOURS: dict[str, Colour] = {
     "other": (95, 99, 104),
     "not assessed": (95, 99, 104),
 }
+_WHOLE = {
+    False: "the picture, face marked", True: "the picture, face marked; other faces are blurred",
+}  # fmt: skip
 _AXIS_MM, _LABEL_MM = 90.0, 28.0
 
 
@@ -30,7 +33,7 @@ def draw_hit(
     pdf.keep_together(105)
     _head(pdf, hit, group)
     looks = [
-        *([(pictures.image, "the picture, face marked")] if pictures.image else []),
+        *([(pictures.image, _WHOLE[bool(pictures.blurred)])] if pictures.image else []),
         *([(pictures.face, "hit, aligned")] if pictures.face else []),
         (shown.queries[0].face, "query photo, aligned"),
     ]

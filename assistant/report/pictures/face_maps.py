@@ -6,6 +6,7 @@ A map takes seconds, and a search in the meantime may give the handle to another
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assistant.report.pictures.blurring import without_bystanders
 from assistant.report.pictures.further_maps import extra_map_views
 from assistant.report.pictures.maps import MapView, picture_view
 from tools.agent_tools.workspace import FaceSnapshot, Workspace
@@ -42,9 +43,10 @@ def compute_face_maps(look: FaceSnapshot, workspace: Workspace) -> FaceMaps:
     if look.query is not None:
         photos = list(iter_readable_photos(look.query))
         reference_distance_map = reference_map((look.pixels, face), photos, encoder=models.encoder)
+    shown = without_bystanders(workspace, look)
     return FaceMaps(
         located,
         reference_distance_map,
-        picture_view(look.pixels, models),
-        extra_map_views(look.pixels, face, instruments=models),
+        picture_view(look.pixels, models, shown=shown),
+        extra_map_views(look.pixels, face, instruments=models, shown=shown),
     )

@@ -52,12 +52,17 @@ class ExplainableClassifier(PixelDetector, Protocol):
         """Heat map (h, w) float32 of what raised the score of a picture (h, w, 3) uint8 RGB."""
 
 
-def extra_map_views(pixels: np.ndarray, face: Face, *, instruments: ModelBundle) -> list[MapView]:
-    """Every further map of a face in a picture (h, w, 3) uint8 RGB that this profile can make."""
+def extra_map_views(
+    pixels: np.ndarray, face: Face, *, instruments: ModelBundle, shown: np.ndarray | None = None
+) -> list[MapView]:
+    """Every further map of a face in a picture (h, w, 3) uint8 RGB that this profile can make.
+
+    `shown` is the picture as it is drawn, with faces blurred.
+    """
     return [
         *_of_the_face(pixels, face, instruments),
         *(
-            grad_cam_view(pixels, detector, calibration)
+            grad_cam_view(pixels, detector, calibration, shown=shown)
             for detector, calibration in instruments.localising_detectors
             if isinstance(detector, ExplainableClassifier)
         ),
@@ -79,12 +84,14 @@ def _of_the_face(pixels: np.ndarray, face: Face, models: ModelBundle) -> Iterato
 
 
 def grad_cam_view(
-    pixels: np.ndarray, network: ExplainableClassifier, calibration: Calibration | None
-) -> MapView:
+    pixels: np.ndarray, network: ExplainableClassifier, calibration: Calibration | None, *,
+    shown: np.ndarray | None = None,
+) -> MapView:  # fmt: skip
     """Grad-CAM of a network over the whole picture, with its opinion in words."""
     # At the displayed size: a map over all pixels of a photograph would have no more cells.
     small = thumbnail(pixels, longest_px=_PICTURE_PX)
-    image = data_uri(overlay_heatmap(small, network.heatmap(small)))
+    drawn = small if shown is None else thumbnail(shown, longest_px=_PICTURE_PX)
+    image = data_uri(overlay_heatmap(drawn, network.heatmap(small)))
     says = describe_prediction(pixels, network, calibration)
     return MapView(f"Grad-CAM of {network.name}", image, says, LIMITS, over="the whole picture")
 

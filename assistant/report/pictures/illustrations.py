@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from assistant.report.pictures.blurring import blur_people, blurs
 from assistant.report.pictures.data_uris import data_uri, draw_box
 from assistant.report.pictures.further_maps import extra_map_views
 from assistant.report.pictures.maps import MapView, map_views
@@ -22,6 +23,7 @@ from tools.media.file_names import printable
 from tools.media.videos import read_pixels_at
 from tools.provenance.findings import Provenance
 from tools.provenance.reading import read_provenance
+from tools.search.bystanders import Box, other_people
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
 from tools.search.reranking.inner_outer_face import FaceInImage
@@ -44,7 +46,8 @@ class QueryPicture:
 class HitPictures:
     """A hit with its face marked, its aligned face, its maps, and what its file says of itself.
 
-    `version` is the hit beside another version of its photograph, if there is one.
+    `version` is the hit beside another version of its photograph, if there is one; `blurred` is the
+    number of other people's faces that are blurred in these pictures.
     """
 
     image: str | None
@@ -53,6 +56,7 @@ class HitPictures:
     further: tuple[MapView, ...]
     provenance: Provenance | None
     version: VersionView | None
+    blurred: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +70,30 @@ class Illustrations:
 def illustrate(
     findings: Findings, query: Query, *, models: ModelBundle | None = None
 ) -> Illustrations:
-    """Read and draw every picture. Without `models` there are no maps."""
+    """Read and draw every picture. Without `models` there are no maps, and nobody is blurred."""
     photos = [(read_pixels_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
+    looks = zip(query.paths, photos, strict=True)
     return Illustrations(
-        tuple(_query_picture(path, look) for path, look in zip(query.paths, photos, strict=True)),
-        tuple(_hit_pictures(hit, photos, models=models) for hit in findings.hits),
+        tuple(_query_picture(path, look, query, models) for path, look in looks),
+        tuple(_hit_pictures(hit, photos, query, models=models) for hit in findings.hits),
     )
 
 
-def _query_picture(path: Path, look: FaceInImage) -> QueryPicture:
+def _query_picture(
+    path: Path, look: FaceInImage, query: Query, models: ModelBundle | None
+) -> QueryPicture:
     pixels, face = look
+    others = _others(_faces(pixels, models), face.box, query, models)
+    shown = blur_people(pixels, others, keep=[face.box])
     return QueryPicture(
         printable(Path(path.name)),
-        data_uri(draw_box(pixels, face.box, longest_px=_PICTURE_PX)),
+        data_uri(draw_box(shown, face.box, longest_px=_PICTURE_PX)),
         data_uri(aligned_crop(pixels, face.keypoints, size=_FACE_PX)),
     )
 
 
 def _hit_pictures(
-    hit: Hit, photos: Sequence[FaceInImage], *, models: ModelBundle | None
+    hit: Hit, photos: Sequence[FaceInImage], query: Query, *, models: ModelBundle | None
 ) -> HitPictures:
     try:
         pixels = read_pixels_at(hit.path, hit.time_s)
@@ -93,17 +102,35 @@ def _hit_pictures(
     provenance: Provenance | None = None
     with contextlib.suppress(ToolError):
         provenance = read_provenance(hit.path)
-    face = None if models is None else _same_face(hit, models.faces.analyse([pixels])[0])
+    found = _faces(pixels, models)
+    face = _same_face(hit, found)
+    others = _others(found, hit.box, query, models)
+    shown = blur_people(pixels, others, keep=[hit.box])
     maps: list[MapView] = []
     further: list[MapView] = []
     if models is not None and face is not None:
-        maps = map_views(pixels, face, photos, instruments=models)
-        further = list(extra_map_views(pixels, face, instruments=models))
+        maps = map_views(pixels, face, photos, instruments=models, shown=shown)
+        further = list(extra_map_views(pixels, face, instruments=models, shown=shown))
     return HitPictures(
-        data_uri(draw_box(pixels, np.asarray(hit.box), longest_px=_PICTURE_PX)),
+        data_uri(draw_box(shown, np.asarray(hit.box), longest_px=_PICTURE_PX)),
         data_uri(aligned_crop(pixels, np.asarray(hit.keypoints), size=_FACE_PX)),
-        tuple(maps), tuple(further), provenance, version_view(hit, pixels),
+        tuple(maps), tuple(further), provenance, version_view(hit, pixels, others=others),
+        blurred=len(others),
     )  # fmt: skip
+
+
+def _faces(pixels: np.ndarray, models: ModelBundle | None) -> Sequence[Face]:
+    return () if models is None else models.faces.analyse([pixels])[0]
+
+
+def _others(
+    faces: Sequence[Face], box: Sequence[float] | np.ndarray, query: Query,
+    models: ModelBundle | None,
+) -> list[Box]:  # fmt: skip
+    """The boxes of other people, who are blurred; none if the user wants to see everybody."""
+    if models is None or not blurs(models):
+        return []
+    return other_people(faces, [float(it) for it in box], query.template, rule=models.rule)
 
 
 def _same_face(hit: Hit, found: Sequence[Face]) -> Face | None:

@@ -64,15 +64,21 @@ def distance_view(mapped: ReferenceMap) -> MapView:
     )
 
 
-def picture_view(pixels: np.ndarray, models: ModelBundle) -> MapView | None:
-    """The map of the whole picture; None if it is too small, or the profile has no reader."""
+def picture_view(
+    pixels: np.ndarray, models: ModelBundle, *, shown: np.ndarray | None = None
+) -> MapView | None:
+    """The map of the whole picture; None if it is too small, or the profile has no reader.
+
+    It is drawn over `shown`, the same picture with faces blurred, if that is given.
+    """
     heat, known = (
         image_heatmap(pixels, models),
         models.rule.references.get(SCORE) if models.rule else None,
     )
+    drawn = pixels if shown is None else shown
     usual = known.quantile(_USUAL_SHARE) if known else 0.0
     scale = map_threshold(image_map_name(*pixels.shape[:2]), models.encoder)
-    found = None if heat is None else patch_map(pixels, heat, usual=usual, scale=scale)
+    found = None if heat is None else patch_map(drawn, heat, usual=usual, scale=scale)
     if found is None:
         return None
     return MapView(
@@ -81,18 +87,21 @@ def picture_view(pixels: np.ndarray, models: ModelBundle) -> MapView | None:
 
 
 def map_views(
-    pixels: np.ndarray, face: Face, photos: Sequence[FaceInImage], *, instruments: ModelBundle
-) -> list[MapView]:
+    pixels: np.ndarray, face: Face, photos: Sequence[FaceInImage], *, instruments: ModelBundle,
+    shown: np.ndarray | None = None,
+) -> list[MapView]:  # fmt: skip
     """Every map that can be made of a face in a picture (h, w, 3) uint8 RGB.
 
-    `photos` are the query's pictures with their faces. A map that cannot be made is left out.
+    `photos` are the query's pictures with their faces; `shown` is the picture as it is drawn, with
+    faces blurred. A map that cannot be made is left out.
     """
-    return list(_views(pixels, face, photos, instruments))
+    return list(_views(pixels, face, photos, instruments, shown))
 
 
 def _views(
-    pixels: np.ndarray, face: Face, photos: Sequence[FaceInImage], models: ModelBundle
-) -> Iterator[MapView]:
+    pixels: np.ndarray, face: Face, photos: Sequence[FaceInImage], models: ModelBundle,
+    shown: np.ndarray | None,
+) -> Iterator[MapView]:  # fmt: skip
     head = map_detector(models)
     if head is not None:
         # A face without landmarks has no map: the map is read by the parts of the face.
@@ -101,7 +110,7 @@ def _views(
     mapped = reference_map((pixels, face), photos, encoder=models.encoder)
     if mapped is not None:
         yield distance_view(mapped)
-    picture = picture_view(pixels, models)
+    picture = picture_view(pixels, models, shown=shown)
     if picture is not None:
         yield picture
 

@@ -1,14 +1,17 @@
 """A hit beside another version of its photograph, aligned, with the place that differs marked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from assistant.report.pictures.blurring import blur_people
 from assistant.report.pictures.data_uris import data_uri
 from tools.errors import ToolError
 from tools.media.images import read_photo
 from tools.media.videos import frame_at
+from tools.search.bystanders import Box
 from tools.search.results import Hit, HitVersion
 from tools.search.same_photograph.registration import overlap_frame
 
@@ -30,15 +33,35 @@ class VersionView:
     theirs: str | None
 
 
-def version_view(hit: Hit, pixels: np.ndarray | None) -> VersionView | None:
-    """The view of a hit with its picture (h, w, 3) uint8 RGB; None without another version."""
+def version_view(
+    hit: Hit, pixels: np.ndarray | None, *, others: Sequence[Box] = ()
+) -> VersionView | None:
+    """The view of a hit with its picture (h, w, 3) uint8 RGB; None without another version.
+
+    `others` are the boxes of other people in it, who are blurred in both pictures.
+    """
     version = hit.version
     if version is None:
         return None
-    other = None if pixels is None else _pixels(version)
-    pair = None if pixels is None or other is None else _pair(pixels, other, version)
+    theirs_px = None if pixels is None else _pixels(version)
+    pair = None
+    if pixels is not None and theirs_px is not None:
+        ours_px = blur_people(pixels, others, keep=[hit.box, version.place])
+        moved = [_in_theirs(box, version) for box in others]
+        kept = [version.box, _in_theirs(version.place, version)]
+        pair = _pair(ours_px, blur_people(theirs_px, moved, keep=kept), version)
     ours, theirs = (None, None) if pair is None else map(data_uri, pair)
     return VersionView(version.name, _TEXTS[_altered(hit)], ours, theirs)
+
+
+def _in_theirs(box: Box, version: HitVersion) -> Box:
+    """A box of the hit's picture in the other version, which is the same photograph."""
+    matrix = np.asarray(version.matrix)
+    turn = np.linalg.inv(matrix[:, :2])
+    corners = np.array([(x, y) for x in (box[0], box[2]) for y in (box[1], box[3])])
+    placed = (corners - matrix[:, 2]) @ turn.T
+    (left, top), (right, bottom) = placed.min(axis=0).tolist(), placed.max(axis=0).tolist()
+    return left, top, right, bottom
 
 
 _SAME = (

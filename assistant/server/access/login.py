@@ -111,13 +111,14 @@ class LoginPage:
         form = await request.form(max_files=0, max_fields=8, max_part_size=4096)
         name, secret, code = (str(form.get(it) or "") for it in ("name", "secret", "code"))
         address = request.client.host if request.client else ""
-        identity = self._sessions.redeem(code) if code else None
+        # A token cannot be guessed: who has one is never kept waiting by those who guess.
+        identity = self._sessions.redeem(code) if code else self._of_token(secret)
         if identity is None:
             try:
                 await self._guesses.delay(address)  # before the check: passwords can be guessed
             except TooManyGuesses as error:
                 return self._form(f"{error}; wait {error.retry_after_s:.0f} s.", status=429)
-            identity = self._identity(name, secret)
+            identity = self._of_password(name, secret)
         if identity is None:
             self._guesses.failed(address, "link" if code else "token or password")
             wrong = (
@@ -130,7 +131,7 @@ class LoginPage:
         response = RedirectResponse("/", status_code=303)
         response.set_cookie(
             COOKIE, self._sessions.start(identity), httponly=True, samesite="strict",
-            secure=request.url.scheme == "https", path="/",
+            secure=_is_encrypted(request), path="/",
         )  # fmt: skip
         return response
 
@@ -140,15 +141,16 @@ class LoginPage:
         response.delete_cookie(COOKIE)
         return response
 
-    def _identity(self, name: str, secret: str) -> Identity | None:
+    def _of_password(self, name: str, secret: str) -> Identity | None:
         found = None
         for known, password in self._passwords:  # all of them: the time says nothing
             right = hmac.compare_digest(
                 f"{name}\0{secret}".encode(), f"{known}\0{password}".encode()
             )
             found = Identity(known, frozenset({"page"})) if right else found
-        if found is not None:
-            return found
+        return found
+
+    def _of_token(self, secret: str) -> Identity | None:
         token = self._keyring.find(secret)
         return token if token is not None and "page" in token.scopes else None
 
@@ -157,3 +159,8 @@ class LoginPage:
         text = text.replace("{{problem}}", escape(problem))
         text = text.replace("{{name}}", "" if self._passwords else "hidden")
         return HTMLResponse(text, status_code=status)
+
+
+def _is_encrypted(request: Request) -> bool:
+    """Whether the browser's connection is, also through a proxy: the browser itself says so."""
+    return "https" in (request.url.scheme, request.headers.get("origin", "").partition(":")[0])

@@ -20,11 +20,20 @@ FORGOTTEN_AFTER_S = 900.0
 WAITING_GUESSES = 4
 """Delayed answers to one address at the same time; further guesses are refused at once."""
 
+FREE_OVERALL = 40
+"""Wrong secrets from all addresses together, within `FORGOTTEN_AFTER_S`, before strangers wait."""
+
+OVERALL_DELAY_S = 4.0
+"""Delay of addresses that have never given a right secret, while many guess."""
+
+WAITING_OVERALL = 64
+"""Delayed answers at the same time; the connections that are left serve everybody else."""
+
 _REMEMBERED = 10_000
 
 
 class TooManyGuesses(Exception):
-    """An address guesses in parallel; `retry_after_s` says when it may try again."""
+    """Guesses come in parallel; `retry_after_s` says when one may be tried again."""
 
     def __init__(self, retry_after_s: float) -> None:
         super().__init__("too many wrong tokens or passwords")
@@ -41,7 +50,10 @@ class _Record:
 class Guesses:
     """Wrong secrets by the address they came from; each is logged, and after a few also delayed.
 
-    The delay doubles with every wrong one: 1, 2, 4 … seconds, at most `LONGEST_DELAY_S`.
+    The delay doubles with every wrong one: 1, 2, 4 … seconds, at most `LONGEST_DELAY_S`. Guesses
+    that are spread over many addresses are counted together: then every address waits a little that
+    has not given a right secret before. A right token is recognised before it waits for anything,
+    so that guessing locks nobody out.
     """
 
     def __init__(
@@ -52,41 +64,54 @@ class Guesses:
     ) -> None:
         self._sleep, self._clock = sleep, clock
         self._records: OrderedDict[str, _Record] = OrderedDict()
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._overall = _Record()
 
     async def delay(self, address: str) -> None:
         """Wait as long as the address' wrong secrets so far demand. Raises TooManyGuesses."""
-        record = self._record(address)
+        record, overall = self._record(address), self._fresh(self._overall)
         beyond = record.failures - FREE_GUESSES
-        if beyond < 0:
+        seconds = min(2.0 ** min(beyond, 10), LONGEST_DELAY_S) if beyond >= 0 else 0.0
+        if overall.failures >= FREE_OVERALL and address not in self._known:
+            seconds = max(seconds, OVERALL_DELAY_S)
+        if not seconds:
             return
-        seconds = min(2.0 ** min(beyond, 10), LONGEST_DELAY_S)
-        if record.waiting >= WAITING_GUESSES:
+        if record.waiting >= WAITING_GUESSES or overall.waiting >= WAITING_OVERALL:
             raise TooManyGuesses(seconds)
-        record.waiting += 1
+        record.waiting, overall.waiting = record.waiting + 1, overall.waiting + 1
         try:
             await self._sleep(seconds)
         finally:
-            record.waiting -= 1
+            record.waiting, overall.waiting = record.waiting - 1, overall.waiting - 1
 
     def failed(self, address: str, what: str) -> None:
         """Count and log a wrong secret; `what` says of which kind it was."""
         record = self._record(address)
-        record.failures += 1
-        record.latest = self._clock()
+        for each in (record, self._fresh(self._overall)):
+            each.failures += 1
+            each.latest = self._clock()
         # `%s`: also seen where the format shows no fields.
         logger.warning("wrong %s from %s (%d in a row)", what, address, record.failures)
 
     def succeeded(self, address: str) -> None:
-        """A right password ends the row of wrong ones."""
+        """A right secret ends the row of wrong ones, and makes the address known."""
         self._records.pop(address, None)
+        self._known[address] = None
+        self._known.move_to_end(address)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
 
     def _record(self, address: str) -> _Record:
-        record = self._records.setdefault(address, _Record(latest=self._clock()))
-        if not record.waiting and self._clock() - record.latest > FORGOTTEN_AFTER_S:
-            record.failures = 0
+        record = self._fresh(self._records.setdefault(address, _Record(latest=self._clock())))
         self._records.move_to_end(address)
         while len(self._records) > _REMEMBERED:
             self._records.popitem(last=False)
+        return record
+
+    def _fresh(self, record: _Record) -> _Record:
+        """The record, begun anew after a time without a wrong secret."""
+        if not record.waiting and self._clock() - record.latest > FORGOTTEN_AFTER_S:
+            record.failures = 0
         return record
 
 

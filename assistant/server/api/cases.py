@@ -35,7 +35,7 @@ async def show_case(
         listed = [it for it in parts.investigations.of(who.name) if it.id == id]
         if not listed:
             raise Problem(404, "there is no such case; list yours")
-        record_access(case.folder, "check", who=who.name)
+        record_access(case.folder, "verify", who=who.name)
         try:
             found = case.verification()
         except SetupError as damage:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Body, File, Form, Path, Query, Request, UploadFil
 from starlette.responses import FileResponse, Response
 
 from assistant.report.case_export import decision_json, findings_json
+from assistant.report.pictures.blurring import without_bystanders
 from assistant.report.pictures.data_uris import jpeg_bytes, thumbnail
 from assistant.report.pictures.maps import map_views
 from assistant.server.api.errors import documented
@@ -151,14 +152,24 @@ async def show_picture(
     who: Searcher,
     parts: Parts,
     longest_px: Annotated[int, Query(ge=32, le=_PICTURE_PX)] = 800,
+    bystanders: Annotated[
+        Literal["blurred", "shown"], Query(description="The faces of other people in it.")
+    ] = "blurred",
 ) -> Response:
-    """The picture of a hit, encoded anew and without metadata; for a video, its strongest frame."""
+    """The picture of a hit, encoded anew and without metadata; for a video, its strongest frame.
+
+    Faces of other people are blurred.
+    """
     found = await parts.investigation(request, who, id)
     _hit(found, hit)
-    data = await parts.in_turn(
-        request,
-        lambda _: jpeg_bytes(thumbnail(found.workspace.pixels(hit), longest_px=longest_px)),
-    )
+
+    def work(_: threading.Event) -> bytes:
+        look = found.workspace.take_snapshot(hit)
+        everybody = bystanders == "shown"
+        pixels = look.pixels if everybody else without_bystanders(found.workspace, look)
+        return jpeg_bytes(thumbnail(pixels, longest_px=longest_px))
+
+    data = await parts.in_turn(request, work)
     return Response(data, media_type="image/jpeg")
 
 
@@ -176,7 +187,8 @@ async def show_maps(id: Id, hit: Handle, request: Request, who: Searcher, parts:
         look = found.workspace.take_snapshot(hit)
         photos = [] if look.query is None else list(iter_readable_photos(look.query))
         check(stop)
-        views = map_views(look.pixels, look.face.face, photos, instruments=models)
+        shown = without_bystanders(found.workspace, look)
+        views = map_views(look.pixels, look.face.face, photos, instruments=models, shown=shown)
         return [dataclasses.asdict(view) for view in views]
 
     return await parts.in_turn(request, work)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.errors import SetupError, ToolError
+from tools.gallery.locking.state import require_unlocked
 from tools.media.private_files import open_private, private_folder
 
 HISTORY_FOLDER = "history"
@@ -117,6 +118,7 @@ class History:
             ) from error
 
     def _of(self, user: str) -> Path:
+        require_unlocked(self._folder, "the history of checks", unlock="--all")
         return self._folder / hashlib.sha256(user.encode()).hexdigest()[:24]
 
     def _entry(self, user: str, id: str) -> Path:

@@ -26,6 +26,7 @@ from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.gallery.database_file import gallery_folder
 from tools.gallery.indexing.progress import IndexingInterrupted, IndexProgress, IndexSummary
+from tools.gallery.locking.state import require_unlocked
 from tools.gallery.record_store import Gallery
 from tools.media.private_files import private_folder, restrict_permissions
 
@@ -184,7 +185,9 @@ class GalleryIndexer:
         """Index dropped files, which move into a private folder of the gallery."""
         if not files:
             raise SetupError("choose some pictures first")
-        folder = self._settings.home / "dropped" / gallery_folder(self._settings.home, gallery).name
+        dropped = self._settings.home / "dropped"
+        folder = dropped / gallery_folder(self._settings.home, gallery).name
+        require_unlocked(dropped, "the folder of dropped files", unlock="--all")
         private_folder(folder)
         with self._dropping:  # else two drops take the same free name, and one file is lost
             for file in files:

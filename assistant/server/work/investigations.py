@@ -99,6 +99,8 @@ class Investigations:
             raise UnknownInvestigation(id)
         with self._turn:
             found = self._open.get(id)
+        if found is not None:
+            found.case.require_unlocked()
         return found if found is not None and found.case.folder.is_dir() else None
 
     def find(self, user: str, id: str) -> Investigation:
@@ -114,19 +116,21 @@ class Investigations:
         return [there[id] for id in self._ledger.owned(KIND, user) if id in there]
 
     def case(self, user: str, id: str) -> Case:
-        """A user's case without its workspace. Raises UnknownInvestigation."""
+        """A user's case without its workspace. Raises UnknownInvestigation, or SetupError."""
         if not self._ledger.owns(KIND, id, user):
             raise UnknownInvestigation(id)
+        return self._recorded(id)
+
+    def _recorded(self, id: str) -> Case:
         try:
-            return Case.open(self._home, id)
+            case = Case.find(self._home, id)
         except SetupError as error:
             raise UnknownInvestigation(id) from error
+        case.require_unlocked()
+        return case
 
     def _restored(self, id: str) -> Investigation:
-        try:
-            case = Case.open(self._home, id)
-        except SetupError as error:
-            raise UnknownInvestigation(id) from error
+        case = self._recorded(id)
         restored = case.restore(self._models, home=self._home)
         return Investigation(case, restored.workspace, restored.notes)
 

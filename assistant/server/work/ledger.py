@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from tools.errors import SetupError
 from tools.gallery.database_file import try_lock
+from tools.gallery.locking.state import require_unlocked
 from tools.media.private_files import private_file, private_folder
 
 JobState = Literal["waiting", "running", "done", "stopped", "failed", "interrupted"]
@@ -205,6 +206,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
+        require_unlocked(self._folder, "the server's record", unlock="--all")
         try:
             private_folder(self._folder)
             with (

@@ -24,3 +24,5 @@ def test_maps_and_every_format_are_found(tmp_path: Path) -> None:
     subject = Subject(frozenset({ID}))
     found = reports_about(tmp_path, subject, HeldInCase((), ()))
     assert {it.name for it in found} == {"report.pdf", maps[0]}
+    held = reports_about(tmp_path, subject, HeldInCase((3,), ()))
+    assert {it.name for it in held} == names - {maps[1]}  # another hit's map shows nothing of it

@@ -8,11 +8,13 @@ import pytest
 from PIL import Image
 
 from assistant.case.catalogue import list_cases
+from assistant.case.locking import case_unit, lock_units
 from assistant.case.record import Case
 from assistant.chat.cases import CaseShelf
 from assistant.chat.sessions import SessionStore, new_token
 from assistant.settings import Settings
 from tests.support.cases import astronaut_pixels
+from tools.gallery.locking.keys import passphrase_key
 
 
 @pytest.fixture
@@ -36,7 +38,9 @@ def shelf_of(settings: Settings) -> tuple[CaseShelf, SessionStore]:
     sessions = SessionStore(
         settings.home,
         begin=lambda gallery: cast(Any, None),
-        resume=lambda case: cast(Any, SimpleNamespace(case=case, busy=False, user="")),
+        resume=lambda case: cast(
+            Any, SimpleNamespace(case=case, busy=False, user="", stop=lambda: None)
+        ),
     )
     return CaseShelf(settings, sessions), sessions
 
@@ -47,6 +51,28 @@ def press(
     """The list after a button was pressed."""
     event = SimpleNamespace(action=action, id=id, value=value)
     return shelf.act("", archived, cast(Any, None), cast(Any, event))
+
+
+def test_a_locked_case_shows_nothing_and_opens_by_its_passphrase(
+    settings: Settings, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock, a field that hides what is typed, and no name, question or photo."""
+    warnings: list[str] = []
+    monkeypatch.setattr("gradio.Warning", lambda text, **_: warnings.append(text))
+    shelf, sessions = shelf_of(settings)
+    token = new_token()
+    assert shelf.open(case.id, token, None)
+    key = passphrase_key("four words are enough")
+    (done,) = lock_units(settings, [case_unit(settings, case.id)], key)
+    assert done.changed
+    shown = shelf.html()
+    assert "Locked case" in shown and 'type="password"' in shown
+    assert "Ada" not in shown and "forum" not in shown and "data:image" not in shown
+    assert sessions.find(token, None) is None  # what was open is not shown either
+    assert "Locked case" in press(shelf, "unlock", case.id, "four words are not")
+    assert warnings == ["the passphrase is wrong: nothing was changed"]
+    assert "Find &lt;fakes&gt; of Ada." in press(shelf, "unlock", case.id, "four words are enough")
+    assert shelf.open(case.id, token, None)
 
 
 def test_cases_are_listed_with_a_thumbnail_and_put_in_order(settings: Settings, case: Case) -> None:

@@ -94,7 +94,7 @@ def test_checking_a_case_is_logged_in_it(home: Path) -> None:
     assert "No access is logged." in unmask("cases", "log", begun.id).stdout
     assert unmask("cases", "verify", begun.id).exit_code == 0
     (logged,) = json.loads(unmask("cases", "log", begun.id, "--json").stdout)["accesses"]
-    assert (logged["who"], logged["what"]) == (login_name(), "check")
+    assert (logged["who"], logged["what"]) == (login_name(), "verify")
 
 
 def test_doctor_names_an_interrupted_deletion(home: Path) -> None:

@@ -64,7 +64,7 @@ def test_hits_of_a_case_are_marked_and_exported(record: Case) -> None:
     assert (empty.exit_code, "nothing to undo" in empty.stderr) == (1, True)
     assert record.verify() == ()
     logged = [it.what for it in accesses(record.folder)]
-    assert logged == ["check", "check", "check", "check", "export", "check", "check", "check"]
+    assert logged == ["decision", "list", "note", "list", "export", "undo", "undo", "undo"]
     assert [*accesses(gallery_folder(record.folder.parents[1], GALLERY))][-4].what == "export"
 
 

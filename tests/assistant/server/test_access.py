@@ -6,18 +6,24 @@ import stat
 from pathlib import Path
 
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from assistant.server.access.hosts import HostPolicy
+from assistant.server.access.login import LoginSessions
 from assistant.server.access.run_token import OWNER, Keyring, run_token, run_token_file
 from assistant.server.access.throttle import (
+    FREE_OVERALL,
     LONGEST_DELAY_S,
+    OVERALL_DELAY_S,
     WAITING_GUESSES,
+    WAITING_OVERALL,
     Guesses,
     RateLimit,
     TooManyGuesses,
 )
-from assistant.server.access.tokens import TokenStore
+from assistant.server.access.tokens import Identity, TokenStore
 from assistant.server.serving import Server
 from tests.assistant.server.serving import anonymous, client_of, server_in
 from tools.errors import SetupError
@@ -183,6 +189,31 @@ def test_nested_json_is_a_slip_and_no_fault(server: Server) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/nonsense", "/api/nonsense", "/api/v1/", "/mcp/nonsense", "/openapi.json/x",
+        "/api/v1/galleries/../../config/tokens.sqlite3", "/api/v1/galleries/..%2f..%2fconfig",
+        "/api/v1/cases/..%2f..%2f", "/api/history/images/..%2f..%2fx",
+    ],
+)  # fmt: skip
+def test_an_unknown_path_is_a_problem_and_no_page(server: Server, path: str) -> None:
+    """Also where a page behind the API would answer everything, and for other methods."""
+
+    async def everything(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("a page")(scope, receive, send)
+
+    server.app.mount("", everything)
+    client = client_of(server, "lab")
+    assert client.get("/anything").text == "a page"
+    for method in ("GET", "POST", "DELETE"):
+        answer = client.request(method, path)
+        assert answer.status_code in (404, 405, 422), answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert client.get("/api/v1/nonsense").status_code == 404
+    assert client.delete("/api/v1/galleries").status_code == 405
+
+
 def test_one_token_cannot_ask_without_end(server: Server) -> None:
     """Beyond the limit the answer says when to come back; another token is not affected."""
     server.access.rate = RateLimit(per_minute=60, burst=3)
@@ -238,6 +269,61 @@ def test_guesses_at_the_same_time_are_refused() -> None:
         await asyncio.gather(*tasks)
 
     asyncio.run(flood())
+
+
+def test_guesses_from_many_addresses_lock_nobody_out() -> None:
+    """Strangers wait a little, a known address and a right token do not; waiting has an end."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def guess() -> None:
+        guesses = Guesses(sleep=sleep)
+        guesses.succeeded("ada")
+        for number in range(FREE_OVERALL):
+            await guesses.delay(f"10.0.{number}.1")
+            guesses.failed(f"10.0.{number}.1", "password")
+        assert slept == []
+        await guesses.delay("10.1.0.1")
+        assert slept == [OVERALL_DELAY_S]
+        await guesses.delay("ada")
+        assert len(slept) == 1
+        guesses._overall.waiting = WAITING_OVERALL
+        with pytest.raises(TooManyGuesses):
+            await guesses.delay("10.1.0.2")
+        await guesses.delay("ada")
+
+    asyncio.run(guess())
+
+
+def test_a_right_token_never_waits_at_the_login(server: Server) -> None:
+    """Not even from an address that guesses in parallel."""
+    secret = TokenStore(server.parts.settings.config_dir).create("lab", ["page"])
+    record = server.access.guesses._record("testclient")
+    record.failures, record.waiting = 50, WAITING_GUESSES
+    assert page_of(server).post("/login", data={"secret": "wrong"}).status_code == 429
+    assert page_of(server).post("/login", data={"secret": secret}).status_code == 303
+
+
+def test_a_guessed_session_opens_nothing(server: Server) -> None:
+    """Neither a made-up cookie nor one of another server; a name in a header is not believed."""
+    other = LoginSessions().start(Identity("ada", frozenset({"page"})))
+    for cookie in ("", "1", "owner", "../../x", other):
+        browser = page_of(server)
+        browser.headers |= {"X-Forwarded-User": "owner", "X-Forwarded-For": "127.0.0.1"}
+        browser.cookies.set("unmask_login", cookie)
+        assert browser.get("/").headers["location"] == "/login"
+        assert browser.get("/api/v1/galleries").status_code == 401
+
+
+def test_behind_an_encrypting_proxy_the_cookie_is_for_encrypted_use(server: Server) -> None:
+    """The browser says how it came; nothing that a proxy adds is read."""
+    for origin, secure in (("https://localhost:7860", True), ("http://localhost:7860", False)):
+        code = server.access.logins.link()
+        browser = anonymous(server, {"Origin": origin, "X-Forwarded-Proto": "https"})
+        cookie = browser.post("/login", data={"code": code}).headers["set-cookie"].lower()
+        assert ("secure" in cookie) is secure
 
 
 # -- the page's login -----------------------------------------------------------------------------

@@ -158,6 +158,15 @@ def test_an_agent_over_http(server: Server, address: str, case: Unmask) -> None:
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
+def test_no_header_gives_a_guess_another_address(server: Server, address: str) -> None:
+    """What a proxy would add is not believed: a guess counts for the connection's address."""
+    headers = {"Authorization": "Bearer unmask_x", "X-Forwarded-For": "203.0.113.9"}
+    told = httpx.get(f"{address}/api/models", headers=headers)
+    assert (told.status_code, told.headers["www-authenticate"][:6]) == (401, "Bearer")
+    assert list(server.access.guesses._records) == ["127.0.0.1"]
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
 def test_the_python_client(server: Server, address: str, case: Unmask) -> None:
     """Typed answers over the same routes, and the server's sentence for an error."""
     photo = case.settings.home / "SECRET_NAME.png"

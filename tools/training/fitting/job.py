@@ -17,6 +17,7 @@ from typing import Any
 
 from tools.detectors.folders import DESCRIPTION_FILE
 from tools.errors import SetupError
+from tools.gallery.locking.state import require_unlocked
 from tools.media.private_files import private_folder, restrict_permissions
 
 WORK, REQUEST_FILE = ".fit", "asked.json"
@@ -39,6 +40,7 @@ class FitJob:
         """
         check_name(folder.name)
         work = folder / WORK
+        require_unlocked(work, f"the unfinished fit of {folder.name!r}", unlock="--all")
         begun = work / REQUEST_FILE
         same = begun.is_file() and _read(begun) == dict(asked)
         if not same:

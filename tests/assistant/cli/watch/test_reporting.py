@@ -1,6 +1,7 @@
 """What a watch remembers and where it reports: nothing lost, nothing twice, whatever is killed."""
 
 import json
+import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -187,6 +188,32 @@ def test_a_webhook_that_fails_gets_the_rest_later(
     assert report(state, hook) == [event(2)["id"]]
     assert [body for _, body in got] == [event(1), event(2), event(2)]
     assert [key for key, _ in got] == [event(n)["id"] for n in (1, 2, 2)]
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_a_name_that_leads_to_a_private_address_gets_nothing(
+    server: tuple[str, list[Any], list[int]], state: WatchState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An allowed name whose owner points it here, or that "localhost" is somewhere else."""
+    url, got, _ = server
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *more, **how: resolve("127.0.0.1", *more, **how)
+    )
+    elsewhere = url.replace("127.0.0.1", "desk.example.org")
+    state.record("ada", "photos", ["a"], [event(1)])
+    hook = Webhook.checked(elsewhere, allowed_hosts=["desk.example.org"])
+    with pytest.raises(UndeliveredError, match=r"private address 127\.0\.0\.1: to allow it, add"):
+        report(state, hook)
+    assert got == []
+    meant = Webhook.checked(elsewhere, allowed_hosts=["desk.example.org", "127.0.0.1"])
+    assert report(state, meant) == [event(1)["id"]]
+    for address in ("10.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1", "fe80::1%eth0"):
+        with pytest.raises(OSError, match="private address"):
+            hook._check("desk.example.org", address)
+    with pytest.raises(OSError, match="private address"):
+        hook._check("localhost", "10.0.0.1")
+    hook._check("desk.example.org", "93.184.215.14")
 
 
 @pytest.mark.parametrize(

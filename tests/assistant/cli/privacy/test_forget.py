@@ -15,21 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
 
-import assistant.chat_model.choice
 from assistant import Settings, Unmask
-from assistant.case.catalogue import list_cases
 from assistant.case.record import Case
 from assistant.case.signing import SigningKeys
-from assistant.cli.main import app
-from assistant.profile import LoadedModels
 from assistant.report.case_export import attach_exporter
-from assistant.report.pictures.data_uris import data_uri, thumbnail
+from tests.assistant.cli.privacy.held import Traces, only_case, state, unmask, write
 from tests.support.cases import GALLERY
-from tests.support.made.held_bytes import THUMBNAIL_PX, found_below, traces_of
+from tests.support.made.held_bytes import found_below
 from tests.support.paths import ROOT
-from tests.support.scripted_model import ScriptedModel, tool_call_reply
 from tools import toolkit
 from tools.errors import ToolError
 from tools.gallery import database_file
@@ -37,123 +31,6 @@ from tools.gallery.access_log import accesses
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.media.hashing import file_sha256
-
-Traces = dict[str, list[bytes]]
-REPLIES = [tool_call_reply(("find_person", {"photos": ["Q1"]})), "I searched the gallery: [S1]."]
-
-
-def replace_models(case: Unmask, patch: pytest.MonkeyPatch, model: ScriptedModel) -> None:
-    """The weights of the small real case, and a scripted chat model."""
-    patch.setattr(assistant.chat_model.choice, "load_chat_model", lambda settings: model)
-    for part in ("faces", "encoder", "detectors", "rule", "fingerprint"):
-        patch.setattr(LoadedModels, part, getattr(case.models, part))
-
-
-@pytest.fixture(scope="module")
-def asked(case: Unmask, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a data folder, in which a case searched the gallery, and its signing key."""
-    folder = tmp_path_factory.mktemp("asked")
-    shutil.copytree(case.settings.galleries_dir, folder / "home" / "galleries")
-    query = case.settings.home / "SECRET_NAME.png"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UNMASK_HOME", str(folder / "home"))
-        patch.setenv("UNMASK_CONFIG_DIR", str(folder / "config"))
-        replace_models(case, patch, ScriptedModel(replies=[*REPLIES]))
-        assert unmask("ask", query, "find fakes of this person", "-g", GALLERY).exit_code == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def decided(
-    asked: Path, case: Unmask, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, str]:
-    """Its copy, decided hit by hit as `reviewed` says; and the handle of `copy.jpg`."""
-    folder = tmp_path_factory.mktemp("decided") / "all"
-    shutil.copytree(asked, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UNMASK_HOME", str(folder / "home"))
-        patch.setenv("UNMASK_CONFIG_DIR", str(folder / "config"))
-        replace_models(case, patch, ScriptedModel())
-        begun = only_case(folder / "home")
-        latest = begun.latest_search()
-        assert latest is not None
-        handles = {Path(it["path"]).name: f"H{it['rank']}" for it in latest["findings"]["hits"]}
-        about = handles.pop("copy.jpg")
-        other = next(iter(handles.values()))
-        for words in (
-            ("mark", about, "confirmed"), ("mark", other, "rejected"), ("mark", about, "hidden"),
-            ("undo",), ("mark", about, "rejected"),
-        ):  # fmt: skip
-            assert unmask("review", begun.id, *words).exit_code == 0
-    return folder, about
-
-
-@pytest.fixture
-def model(case: Unmask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedModel:
-    """A copy of the small real case as data folder; its source files lie elsewhere."""
-    home, model = tmp_path / "home", ScriptedModel()
-    shutil.copytree(case.settings.galleries_dir, home / "galleries")
-    monkeypatch.setenv("UNMASK_HOME", str(home))
-    monkeypatch.setenv("UNMASK_CONFIG_DIR", str(tmp_path / "config"))
-    replace_models(case, monkeypatch, model)
-    return model
-
-
-@pytest.fixture
-def data(model: ScriptedModel) -> Path:
-    """The data folder."""
-    return Settings.load().home
-
-
-@pytest.fixture
-def source(case: Unmask) -> Path:
-    """The user's own file that is to be forgotten: a copy of the portrait, in the gallery."""
-    return case.settings.home / "collection" / "copy.jpg"
-
-
-@pytest.fixture
-def query(case: Unmask) -> Path:
-    """The query photo: the same person, other bytes."""
-    return case.settings.home / "SECRET_NAME.png"
-
-
-def unmask(*words: str | Path, typed: str | None = None) -> Result:
-    """One run of the command line."""
-    return CliRunner().invoke(app, [str(each) for each in words], input=typed)
-
-
-@pytest.fixture
-def investigated(data: Path, asked: Path, source: Path) -> Traces:
-    """A case whose search found the file, and every kind of leftover of it; its traces."""
-    shutil.copytree(asked / "home" / "cases", data / "cases")
-    shutil.copytree(asked / "config", data.parent / "config")
-    pixels = np.asarray(Image.open(source).convert("RGB"))
-    with Gallery.open_existing(data, GALLERY) as gallery:
-        traces = traces_of(gallery, file_sha256(source), pixels)
-    page = f"<img src='{data_uri(thumbnail(pixels, longest_px=THUMBNAIL_PX))}'>"
-    write(data / "evals" / "retrieval-1" / "samples.jsonl", '{"id": "collection/copy.jpg"}\n')
-    write(data / "evals" / "retrieval-1" / "report.html", page)
-    write(data / "evals" / "retrieval-2" / "samples.jsonl", '{"id": "collection/group.png"}\n')
-    write(data / "uploads" / "ab12" / "thumb.html", page)
-    write(data / "demo" / "report.html", page + str(source))
-    (data / "dropped" / GALLERY).mkdir(parents=True)
-    shutil.copyfile(source, data / "dropped" / GALLERY / "dropped.jpg")
-    fit = data / "models" / "detectors" / "mine" / ".fit"
-    write(fit / "faces.jsonl", json.dumps({"key": "x", "id": file_sha256(source)}))
-    assert found_below(data, traces).keys() == traces.keys()
-    return traces
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file with its folders."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
-def only_case(data: Path) -> Case:
-    """The one case there is."""
-    (summary,) = list_cases(data)
-    return Case.open(data, summary.id)
 
 
 def test_no_byte_of_a_forgotten_picture_stays(
@@ -191,16 +68,6 @@ def test_a_case_still_verifies_and_says_what_was_deleted(
     latest = kept.latest_search()
     assert latest is not None and latest["findings"]["hits"]
     assert unmask("cases", "verify").exit_code == 0
-
-
-@pytest.fixture
-def reviewed(decided: tuple[Path, str], investigated: Traces, data: Path) -> str:
-    """The case with decisions about every hit, one of the file undone; the file's handle."""
-    folder, about = decided
-    for part, kept in (("home/cases", data / "cases"), ("config", data.parent / "config")):
-        shutil.rmtree(kept)
-        shutil.copytree(folder / part, kept)
-    return about
 
 
 def test_decisions_about_a_forgotten_picture_go_and_others_stay(
@@ -350,12 +217,6 @@ def test_a_dry_run_changes_nothing(investigated: Traces, data: Path, source: Pat
     assert (told["deleted"], told["proof"], told["counts"]["images"]) == (False, None, 1)
     assert unmask("forget", "--image", source, typed="n\n").exit_code == 1
     assert state(data) == before
-
-
-def state(folder: Path) -> dict[str, bytes]:
-    """Every file with its bytes, SQLite's shared memory aside."""
-    files = sorted(it for it in folder.rglob("*") if it.is_file())
-    return {str(it): it.read_bytes() for it in files if not it.name.endswith(("-shm", "-wal"))}
 
 
 def test_the_proof_is_signed_and_names_nobody(

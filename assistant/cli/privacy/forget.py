@@ -36,11 +36,12 @@ if TYPE_CHECKING:
 _SHOWN, _BESIDE_SHOWN = 10, 5
 _WORDS = {
     "galleries": "gallery", "images": "picture or video frame", "faces": "face", "cases": "case",
-    "case_entries": "entry of a case", "case_photos": "photo in a case", "files": "file",
+    "case_entries": "case entry", "case_photos": "case photo", "watch_entries": "watch entry",
+    "files": "file",
 }  # fmt: skip
 _PLURALS = {
     "gallery": "galleries", "picture or video frame": "pictures or video frames",
-    "entry of a case": "entries of cases", "photo in a case": "photos in cases",
+    "case entry": "case entries", "watch entry": "watch entries",
 }  # fmt: skip
 WRONG_DELETION = (
     "The certainty is a measurement and can be wrong. A wrong deletion destroys evidence and "
@@ -242,6 +243,10 @@ def _print_plan(plan: "Plan", faces: "PersonFaces | None", *, going: str) -> Non
     for case, kept in plan.cases.items():
         counts = {"case_entries": len(kept.entries), "case_photos": len(kept.copies)}
         console.print(f"  case {case}: {_counted(counts)}")
+    for watch in plan.loose.watches:
+        console.print(
+            f"  watch {watch.folder.name!r}: {_counted({'watch_entries': watch.entries})}"
+        )
     for path in [*([plan.whole] if plan.whole else []), *plan.loose.folders]:
         _print_folder(path, [it for it in plan.loose.beside if it.is_relative_to(path)])
     _print_some("  report", plan.loose.reports)
@@ -295,6 +300,7 @@ def _plan_json(plan: "Plan", faces: "PersonFaces | None") -> dict[str, Any]:
         "galleries": {name: dataclasses.asdict(it) for name, it in plan.galleries.items()},
         "cases": {id: {"entries": len(it.entries), "photos": len(it.copies)}
                   for id, it in plan.cases.items()},
+        "watches": {it.folder.name: it.entries for it in plan.loose.watches},
         "files": [printable(it) for it in plan.loose.files],
         "reports": [printable(it) for it in plan.loose.reports],
         "folders": [printable(it) for it in plan.loose.folders],

@@ -1,0 +1,1 @@
+"""Folders locked at rest: their files in one encrypted archive, in the age format."""
