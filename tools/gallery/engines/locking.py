@@ -1,0 +1,30 @@
+"""The lock of a gallery's index files: one process at a time writes them."""
+
+import sqlite3
+from pathlib import Path
+
+from tools.gallery import database_file
+from tools.gallery.engines.protocol import EngineError
+
+LOCK_FILE = "chroma.lock"  # its name from when Chroma's was the only index
+
+
+class IndexLock:
+    """The lock, if it was free; `held` says so. Raises EngineError if it cannot be made."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._connection = database_file.try_lock(folder / LOCK_FILE)
+        except sqlite3.OperationalError as error:
+            raise EngineError(str(error)) from error  # searching must still work on a full disk
+
+    @property
+    def held(self) -> bool:
+        """Whether this process may write."""
+        return self._connection is not None
+
+    def close(self) -> None:
+        """Let another process have it."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
