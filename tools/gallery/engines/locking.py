@@ -1,5 +1,6 @@
 """The lock of a gallery's index files: one process at a time writes them."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -10,9 +11,13 @@ LOCK_FILE = "chroma.lock"  # its name from when Chroma's was the only index
 
 
 class IndexLock:
-    """The lock, if it was free; `held` says so. Raises EngineError if it cannot be made."""
+    """The lock, if it was free and the folder can be written; `held` says so."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises EngineError if there is no room for it."""
+        self._connection: sqlite3.Connection | None = None
+        if not os.access(folder, os.W_OK):
+            return
         try:
             self._connection = database_file.try_lock(folder / LOCK_FILE)
         except sqlite3.OperationalError as error:

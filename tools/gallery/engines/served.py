@@ -64,6 +64,7 @@ class ServedIndex:
     def __init__(self, gallery: Gallery, server: IndexServer, *, key: str) -> None:
         self._gallery, self._server, self._key = gallery, server, key
         self._lock = IndexLock(gallery.folder)
+        self._epoch = ""
         self._name = ""  # of the present collection; empty before there is one
 
     def reopen(self, extent: IndexExtent) -> tuple[IndexExtent | None, str | None]:

@@ -38,7 +38,7 @@ class VectorFile:
         self._gallery = gallery
         self._path = gallery.folder / VECTORS_FILE
         self._state_path = gallery.folder / STATE_FILE
-        self._lock = IndexLock(gallery.folder) if os.access(gallery.folder, os.W_OK) else None
+        self._lock = IndexLock(gallery.folder)
         self._file: IO[bytes] | None = None
         self._rows: np.ndarray | None = None
         self._held: list[np.ndarray] = []  # rows that are not in the file
@@ -46,7 +46,7 @@ class VectorFile:
     @property
     def may_write(self) -> bool:
         """Whether the file may be written; another process may be writing it."""
-        return self._lock is not None and self._lock.held
+        return self._lock.held
 
     def reopen(self, extent: IndexExtent) -> tuple[IndexExtent | None, str | None]:
         """Map the file, if it is as it was left; another process's unfinished file is no fault."""
@@ -126,8 +126,7 @@ class VectorFile:
                     index_state.save(self._state_path, state)
         finally:
             self._forget_rows()
-            if self._lock is not None:
-                self._lock.close()
+            self._lock.close()
 
     def _close_file(self) -> None:
         file, self._file = self._file, None
