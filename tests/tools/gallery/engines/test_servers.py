@@ -15,7 +15,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner, Result
 
+from assistant.cli.main import app
 from tests.support.stand_ins import FINGERPRINT
 from tests.tools.gallery.engines.test_vector_file import exact
 from tests.tools.gallery.test_index import fill, finds_everything, unit_vectors
@@ -229,9 +231,19 @@ def test_a_choice_that_cannot_be_is_one_line(gallery: Gallery) -> None:
         assert opened.notices == []
 
 
-def test_a_copied_folder_with_its_setting_is_private(gallery: Gallery, chroma_url: str) -> None:
-    """The setting's file is for its owner only, and names no person and no picture."""
-    choose_index(gallery, chroma_url)
+def test_the_command_line_chooses_and_shows(
+    gallery: Gallery, chroma_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`unmask galleries index`; the setting is its owner's only, and names no person or picture."""
+    monkeypatch.setenv("UNMASK_HOME", str(gallery.folder.parent.parent))
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(app, ["galleries", "index", "default", *words])
+
+    assert run().stdout == "Gallery 'default': auto (exact for 600 faces, chroma above 300,000).\n"
+    assert run(chroma_url).stdout == run().stdout == f"Gallery 'default': {chroma_url}.\n"
+    refused = run("faiss")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
     file = gallery.folder / choice.CHOICE_FILE
     assert file.stat().st_mode & 0o777 == 0o600
     assert set(json.loads(file.read_text())) == {"index", "key"}
