@@ -20,9 +20,9 @@ from tools.gallery.engines.served import IndexServer, ServedIndex, drop_collecti
 from tools.gallery.record_store import Gallery
 
 EXACT_UP_TO = 300_000
-"""Faces up to which the exact search is used. Chroma gives candidates faster from about 160,000, but
-here that saves 0.02 s of a search, and its building costs as much as 45,000 searches save:
-`python -m evals run scale`, evals/CAPACITY.md."""
+"""Faces up to which the exact search is used. Chroma gives candidates faster
+from about 160,000, but up to here by 0.02 s of a search at most, and building it costs as
+much as 45,000 searches save: `python -m evals run scale`, evals/CAPACITY.md."""
 
 AUTOMATIC, EXACT, CHROMA = "auto", "exact", "chroma"
 CHOICE_FILE = "index.json"
@@ -125,6 +125,7 @@ def describe_index(gallery: Gallery) -> str:
 def open_engine(gallery: Gallery) -> IndexEngine:
     """The gallery's engine, not opened yet. Raises EngineError if it cannot be used."""
     choice = load_choice(gallery.folder)
+    outdated: tuple[str, ...]
     if choice.is_server:
         return ServedIndex(gallery, connect(choice.index), key=choice.key)
     if _uses_chroma(gallery, choice.index):
