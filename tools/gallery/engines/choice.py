@@ -21,8 +21,8 @@ from tools.gallery.record_store import Gallery
 
 EXACT_UP_TO = 300_000
 """Faces up to which the exact search is used. Chroma gives candidates faster
-from about 160,000, but up to here by 0.02 s of a search at most, and building it costs as
-much as 45,000 searches save: `python -m evals run scale`, evals/CAPACITY.md."""
+from about 110,000, but up to here by 0.03 s of a search at most, and building it costs as
+much as 26,000 searches save: `python -m evals run scale`, evals/CAPACITY.md."""
 
 AUTOMATIC, EXACT, CHROMA = "auto", "exact", "chroma"
 CHOICE_FILE = "index.json"
