@@ -4,15 +4,20 @@
 `Unmask().check(photos).faces` and `Unmask().compare(a, b)` need no gallery and store nothing.
 """
 
+import contextlib
+import functools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from assistant.profile import AnalysersOnDemand, LoadedModels
+from assistant.profile import AnalysersOnDemand, LoadedModels, load_analysers
 from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.gallery.access_log import record_access
 from tools.gallery.database_file import gallery_folder
+from tools.gallery.engines.choice import choose_index
 from tools.gallery.indexing.job import index_folders
 from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
@@ -29,6 +34,9 @@ from tools.search.reranking.rerank_input import RerankMeasure
 from tools.search.reranking.reranker import RERANK_MEASURES, Reranker
 from tools.search.results import Findings
 from tools.search.search import search
+
+if TYPE_CHECKING:
+    from tools.gallery.indexing.ray_pool import RayAnalysisPool
 
 PathOrPaths = Path | str | Sequence[Path | str]
 
@@ -65,11 +73,16 @@ class Unmask:
         *,
         on_progress: Callable[[IndexProgress], None] | None = None,
         follow_links: bool = False,
+        search_index: str | None = None,
+        engine: str | None = None,
     ) -> IndexSummary:
         """Add every image below `folders` to the gallery; known files cost nothing.
 
         Broken files are skipped and counted in the summary, and so are links out of the folders
         unless `follow_links`. Folders without any file make no new gallery: SetupError.
+        `search_index` chooses the gallery's search index from now on, as `unmask index --index`
+        does. `engine` "ray" analyses in processes of Ray on this machine, "ray:ADDRESS" on a
+        cluster that it belongs to.
         """
         paths = _listed(folders, "index", "folders or files")
         home = self.settings.home
@@ -80,10 +93,14 @@ class Unmask:
             )
         parts = self.models
         on_demand = AnalysersOnDemand(parts)
-        with (
-            Gallery.open(home, self.gallery_name, fingerprint=parts.fingerprint) as gallery,
-            FaceIndex.open(gallery) as index,
-        ):
+        pool = None if engine is None else self._ray_pool(engine)
+        with contextlib.ExitStack() as stack:
+            gallery = stack.enter_context(
+                Gallery.open(home, self.gallery_name, fingerprint=parts.fingerprint)
+            )
+            told = [] if search_index is None else choose_index(gallery, search_index)
+            index = stack.enter_context(FaceIndex.open(gallery))
+            index.notices += told
             return index_folders(
                 paths,
                 gallery=gallery,
@@ -91,6 +108,7 @@ class Unmask:
                 faces=on_demand,
                 encoder=on_demand,
                 threads=self.settings.threads,
+                pool=pool,
                 on_progress=on_progress,
                 follow_links=follow_links,
             )
@@ -221,6 +239,16 @@ class Unmask:
         comparison's `problems`.
         """
         return compare_photos(Path(first), Path(second), face=face, instruments=self.models)
+
+    def _ray_pool(self, engine: str) -> "RayAnalysisPool":
+        from tools.gallery.indexing.ray_pool import RayAnalysisPool
+
+        name, _, address = engine.partition(":")
+        if name != "ray":
+            raise SetupError(f"{engine!r} is no engine: use ray, or ray:HOST:6379 for a cluster")
+        workers = self.settings.threads or os.cpu_count() or 1
+        load = functools.partial(load_analysers, self.settings)
+        return RayAnalysisPool(workers, load=load, address=address)
 
     def _opinion(self) -> RerankMeasure:
         # Loads the chat model, which nothing else here needs.

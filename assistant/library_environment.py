@@ -14,6 +14,7 @@ _LIBRARY_ENVIRONMENT = {
     "LANGCHAIN_TRACING_V2": "false",  # conversations would be sent to LangSmith
     "LANGSMITH_TRACING": "false",
     "NO_ALBUMENTATIONS_UPDATE": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
     "ORT_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",  # its thread pool warns, then deadlocks, after a fork
 }

@@ -238,6 +238,12 @@ class AnalysersOnDemand:
             return self._models.encoder
 
 
+def load_analysers(settings: Settings) -> tuple[FaceAnalyser, Encoder]:
+    """The face analyser and the encoder for indexing in another process, on one core."""
+    models = LoadedModels(settings.model_copy(update={"threads": 1}))
+    return models.faces, models.encoder
+
+
 def _says_where(about: DetectorDescription) -> bool:
     """Whether the detector localises: by boxes, as CADDM does, or by Grad-CAM."""
     return about.kind == "classifier" or bool((about.settings or {}).get("boxed"))

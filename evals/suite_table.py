@@ -149,6 +149,12 @@ SUITES: Mapping[str, Suite] = {
         "How much faster is indexing than a simple loop, and is memory use flat?",
         "pocket",
     ),
+    "scale": Suite(
+        "evals.suites.performance.scale",
+        "What do opening, searching and changing a large gallery cost, and which index is faster?",
+        "pocket",
+        needs_data=False,
+    ),
     "search": Suite(
         "evals.suites.performance.search_speed",
         "How much processor time does a search take, against the bare networks?",

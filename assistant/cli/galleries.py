@@ -207,6 +207,37 @@ def note(
     )
 
 
+@app.command("index")
+def search_index(
+    context: typer.Context,
+    name: GalleryArgument,
+    index: Annotated[
+        str | None, typer.Argument(metavar="INDEX", help="What to use from now on.")
+    ] = None,
+) -> None:
+    """Show or choose what finds a gallery's nearest faces.
+
+    \b
+    unmask galleries index case42
+    unmask galleries index case42 http://localhost:8000
+    unmask galleries index case42 auto
+
+    INDEX is auto, exact (one file), chroma (Chroma in the gallery's folder), or a server, which
+    then holds the face embeddings: http://HOST:8000 (`chroma run`) or qdrant+http://HOST:6333.
+    The index is built from the record by the next search; the one before is deleted. Whatever it
+    finds is ranked by exact similarity.
+    """
+    from tools.gallery.engines.choice import choose_index, describe_index
+    from tools.gallery.record_store import Gallery
+
+    with Gallery.open_existing(load_settings(context).home, name) as gallery:
+        if index is not None:
+            print_remarks(choose_index(gallery, index))
+        stdout_console().print(
+            escape_terminal(f"Gallery {name!r}: {describe_index(gallery)}."), soft_wrap=True
+        )
+
+
 @app.command()
 def log(context: typer.Context, name: GalleryArgument, json: JsonOption = False) -> None:
     """Show who searched, checked, exported or deleted from a gallery, and when."""

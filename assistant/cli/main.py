@@ -168,6 +168,14 @@ def index(
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Follow links that leave the folders.")
     ] = False,
+    search_index: Annotated[
+        str | None,
+        typer.Option("--index", metavar="INDEX", help="Search index, from now on: see below."),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="ENGINE", help="Analyse in processes of Ray: ray, ray:HOST:6379."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Add the images and videos in folders to a gallery.
@@ -184,9 +192,16 @@ def index(
     Run it again at any time: known files cost nothing, moved and copied files are recognised by
     their content, and after Ctrl-C or a crash indexing continues where it stopped. Files that are
     not usable images or videos are skipped and listed with the reason; the exit status is still 0.
+
+    The gallery remembers its search index: auto (the default), exact (one file), chroma (Chroma in
+    the gallery's folder), or a server, which then holds the face embeddings: http://HOST:8000
+    (`chroma run`) or qdrant+http://HOST:6333. `unmask galleries index` changes it later.
     """
     with redirect_library_output(context):
-        summary, interrupted = _index(context, folders, gallery, follow_links=follow_links)
+        summary, interrupted = _index(
+            context, folders, gallery, follow_links=follow_links, search_index=search_index,
+            engine=engine,
+        )  # fmt: skip
     print_remarks(summary.notices)
     if json:
         print_json(_summary_json(summary, gallery, interrupted=interrupted))
@@ -198,7 +213,7 @@ def index(
 
 
 def _index(
-    context: typer.Context, folders: list[Path], gallery: str, *, follow_links: bool
+    context: typer.Context, folders: list[Path], gallery: str, **options: Any
 ) -> tuple[Any, bool]:
     from assistant.console.progress import IndexingDisplay
     from assistant.investigation import Unmask
@@ -207,7 +222,7 @@ def _index(
     unmask = Unmask(load_settings(context, writes=True), gallery)
     try:
         with IndexingDisplay() as display:
-            return unmask.index(folders, on_progress=display, follow_links=follow_links), False
+            return unmask.index(folders, on_progress=display, **options), False
     except IndexingInterrupted as stop:
         return stop.summary, True
 

@@ -55,7 +55,7 @@ def test_imports_in_strings_exist() -> None:
         if file != Path(__file__)
         for module, name in imports_in_strings(file.read_text(encoding="utf-8"))
     ]
-    assert ("tools/gallery/index_check.py", "tools.gallery.vector_index") in {
+    assert ("tools/gallery/engines/chroma_check.py", "tools.gallery.engines.chroma") in {
         it[:2] for it in found
     }
     assert [it for it in found if not exists(*it[1:])] == []

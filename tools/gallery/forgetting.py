@@ -20,13 +20,14 @@ from tools.errors import SetupError
 from tools.gallery import database_file, sql
 from tools.gallery.closer_looks import forget_looks
 from tools.gallery.database_file import DATABASE_FILE, gallery_folder
+from tools.gallery.engines.choice import remove_entry, remove_index
+from tools.gallery.engines.locking import LOCK_FILE
 from tools.gallery.record_store import Gallery
 
 _WAIT_MS = 3000
 """How long a reader in another process is waited for, in milliseconds."""
 
-_INDEX = ("chroma", "chroma-state.json", "chroma-state.draft")
-_LOCKS = ("writer.lock", "chroma.lock")
+_LOCKS = ("writer.lock", LOCK_FILE)
 _CHUNK = 500
 
 
@@ -64,7 +65,7 @@ def forget_records(home: Path, name: str, held: HeldRecords) -> None:
     what was deleted until then stays deleted, and the same call does the rest.
     """
     with _alone(home, name) as connection:
-        _remove_index(gallery_folder(home, name))
+        remove_index(gallery_folder(home, name))
         database_file.delete_draft(gallery_folder(home, name))
         forget_looks(gallery_folder(home, name))
         with database_file.transaction(connection):
@@ -79,7 +80,7 @@ def forget_records(home: Path, name: str, held: HeldRecords) -> None:
 def scrub(home: Path, name: str) -> None:
     """Overwrite what earlier deletions left behind, as after one that was interrupted."""
     with _alone(home, name) as connection:
-        _remove_index(gallery_folder(home, name))
+        remove_index(gallery_folder(home, name))
         _rebuild(connection)
 
 
@@ -92,9 +93,10 @@ def delete_gallery(home: Path, name: str) -> None:
     if not folder.is_dir():
         return
     with database_file.translate_database_errors(name), _locks(folder, name):
+        remove_index(folder)
         for each in sorted(folder.iterdir(), key=lambda it: it.name.startswith(DATABASE_FILE)):
             if each.name not in (*_LOCKS, DATABASE_FILE):
-                _remove(each)
+                remove_entry(each)
         (folder / DATABASE_FILE).unlink(missing_ok=True)
     with database_file.translate_database_errors(name):
         shutil.rmtree(folder)
@@ -153,15 +155,3 @@ def _rebuild(connection: sqlite3.Connection) -> None:
         error = sqlite3.OperationalError("the write-ahead log is in use")
         error.sqlite_errorcode = sqlite3.SQLITE_BUSY
         raise error
-
-
-def _remove_index(folder: Path) -> None:
-    for name in _INDEX:
-        _remove(folder / name)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -211,6 +211,19 @@ class Gallery:
         faces, last = self._row("SELECT count(*), coalesce(max(seq), 0) FROM faces")
         return IndexExtent(epoch=self._meta("epoch"), faces=faces, last=last)
 
+    def is_as_of(self, extent: IndexExtent) -> bool:
+        """Whether no face was added or deleted since; unlike `extent`, it counts nothing."""
+        (last,) = self._row("SELECT coalesce(max(seq), 0) FROM faces")
+        return (self._meta("epoch"), last) == (extent.epoch, extent.last)
+
+    def first_faces(self, count: int) -> IndexExtent:
+        """What an index over the first `count` faces covers (slow: passes over all of them)."""
+        rows = self._all(
+            "SELECT seq FROM faces ORDER BY seq LIMIT 1 OFFSET ?", (max(count - 1, 0),)
+        )
+        last = rows[0][0] if rows and count else 0
+        return IndexExtent(epoch=self._meta("epoch"), faces=count, last=last)
+
     def problems(self) -> list[str]:
         """Check the whole file (slow: reads all of it); an empty list means no damage."""
         found = [text for (text,) in self._all("PRAGMA integrity_check") if text != "ok"]
@@ -459,6 +472,11 @@ class Gallery:
             return ids, np.zeros((0, 0), np.float32)
         return ids, np.concatenate([batch.matrix for batch in batches])
 
+    def ids_at(self, seqs: Sequence[int]) -> list[str]:
+        """The ids of faces by their seqs, in the given order, without those deleted meanwhile."""
+        found = dict(self._chunked("SELECT seq, id FROM faces", seqs, key="seq"))
+        return [found[seq] for seq in seqs if seq in found]
+
     def similarities(self, query: Vector, ids: Sequence[str]) -> Vector:
         """Exact cosine similarities (n,) of a unit vector (d,) to faces, in the given order."""
         found = dict(self._chunked("SELECT id, embedding FROM faces", ids))
@@ -512,7 +530,7 @@ class Gallery:
         except sql.UNREADABLE as error:
             raise self._damaged(f"face {row[0]} cannot be read") from error
 
-    def _chunked(self, select: str, ids: Sequence[str], *, key: str = "id") -> Iterator[Any]:
+    def _chunked(self, select: str, ids: Sequence[object], *, key: str = "id") -> Iterator[Any]:
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
             marks = ", ".join("?" * len(chunk))

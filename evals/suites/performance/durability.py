@@ -27,6 +27,7 @@ import numpy as np
 
 from evals.options import EvalOptions
 from evals.suites.performance.photo_variants import write_variants
+from tools.gallery.engines.choice import choose_index
 from tools.gallery.indexing.batches import BATCH_IMAGES
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
@@ -83,6 +84,7 @@ def index_in_child(home: str, photos: str, acknowledged: str) -> None:
         Path(acknowledged).open("a", encoding="ascii") as log,
         Gallery.open(Path(home), fingerprint=parts.fingerprint) as gallery,
     ):
+        choose_index(gallery, "chroma")  # a small gallery would do without
 
         def write_down(ids: object) -> None:
             log.writelines(f"{each}\n" for each in ids)  # type: ignore[attr-defined]

@@ -81,7 +81,7 @@ def check_searchable(home: Path, count: int) -> None:
 
 @pytest.mark.parametrize("indexed", [True, False])
 def test_a_gallery_on_a_read_only_disk_is_searched(tmp_path: Path, indexed: bool) -> None:
-    """Closed properly, with Chroma's index beside it or without."""
+    """Closed properly, with its index beside it or without."""
     home = tmp_path / "home"
     with fill(home) as gallery:
         if indexed:
@@ -129,8 +129,7 @@ def test_the_command_line_on_a_read_only_disk(
         assert found.exit_code == 0, found.output
         told = json.loads(found.stdout)
         assert len(told["hits"]) == 3
-        (notice,) = [it for it in told["warnings"] if "index" in it]
-        assert "cannot be written" in notice
+        assert [it for it in told["warnings"] if "index" in it] == []  # its file is only read
         assert "3" in run(app, ["galleries", "list"]).stdout
         (check,) = check_galleries(Settings(home=home))
         assert (check.state, check.detail[:8]) == ("ok", "3 images")
@@ -188,7 +187,7 @@ def test_find_works_while_the_same_process_indexes(
         assert indexing.result().images_added == 40
     assert findings.hits[0].path == photo
     assert findings.compared >= 3
-    assert any("in use" in it for it in findings.warnings)
+    assert not any("in use" in it for it in findings.warnings)  # all rows are read beside it
     assert Unmask().find(photo, rerank=False, top=100).compared == 43
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.paths import ROOT
 from tests.support.stand_ins import DIMENSION, FINGERPRINT, face_of, picture
+from tools.gallery.engines.choice import choose_index
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import AnalysedFace, AnalysedImage, FileRecord
 from tools.gallery.vector_index import FaceIndex
@@ -68,6 +69,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("built")
     with Gallery.open(home, fingerprint=FINGERPRINT) as gallery:
         fill(gallery, unit_vectors(FACES))
+        choose_index(gallery, "chroma")
         FaceIndex.open(gallery).close()
     return home
 

@@ -4,6 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,6 +53,20 @@ class DecodedImage:
     moment: FramePosition | None = None
 
 
+class BatchPool(Protocol):
+    """Analyses batches beside the thread that reads files: `AnalysisPool`, `RayAnalysisPool`."""
+
+    workers: int
+
+    def submit(self, batch: Sequence[DecodedImage]) -> "Future[list[AnalysedImage | ToolError]]":
+        """Queue a batch for analysis."""
+        ...
+
+    def running(self) -> AbstractContextManager[None]:
+        """Run the workers inside this context; batches not started by its end are dropped."""
+        ...
+
+
 class AnalysisPool:
     """Analyses several batches in parallel, each on one core.
 
@@ -62,7 +77,7 @@ class AnalysisPool:
     def __init__(self, workers: int, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder) -> None:
         self._faces = faces
         self._encoder = encoder
-        self._workers = workers
+        self.workers = workers
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="analysis")
 
     def submit(self, batch: Sequence[DecodedImage]) -> "Future[list[AnalysedImage | ToolError]]":
@@ -86,7 +101,7 @@ class AnalysisPool:
             self._executor.shutdown(cancel_futures=True)
             torch = sys.modules.get("torch")
             if torch:
-                torch.set_num_threads(threads or self._workers)
+                torch.set_num_threads(threads or self.workers)
             free_memory.trim_malloc()
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from tools.errors import ToolError
-from tools.gallery.indexing.analysis import AnalysisPool, DecodedImage
+from tools.gallery.indexing.analysis import BatchPool, DecodedImage
 from tools.gallery.indexing.read_ahead import pixel_count
 from tools.gallery.records import AnalysedImage, FileRecord
 
@@ -42,7 +42,7 @@ class Batch:
 class BatchQueue:
     """The batch being collected and those under analysis: one per worker, and one more."""
 
-    def __init__(self, pool: AnalysisPool) -> None:
+    def __init__(self, pool: BatchPool) -> None:
         self.gathered = Batch()
         self._pool = pool
         self._analysing: deque[Batch] = deque()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tools.gallery.indexing.analysis import (
     AnalysisPool,
+    BatchPool,
     DecodedImage,
     FaceAnalysisProtocol,
     ImageEncoder,
@@ -46,6 +47,7 @@ def index_folders(
     encoder: ImageEncoder,
     index: FaceIndex | None = None,
     threads: int | None = None,
+    pool: BatchPool | None = None,
     on_progress: Callable[[IndexProgress], None] | None = None,
     on_indexed: Callable[[Sequence[str]], None] | None = None,
     follow_links: bool = False,
@@ -56,8 +58,9 @@ def index_folders(
     is not analysed again; a file without a picture is skipped, counted and remembered until it
     changes. A video is indexed as frames (`tools.media.videos`), recorded together when all are
     analysed. `index` is the gallery's index, if already open; `threads` is the number of batches
-    analysed in parallel, one core each (None: all cores). Links that lead out of the folders are
-    skipped unless `follow_links`; the gallery's data folder is skipped if it lies in one of them.
+    analysed in parallel, one core each (None: all cores), unless a `pool` is given. Links that lead
+    out of the folders are skipped unless `follow_links`; the gallery's data folder is skipped if it
+    lies in one of them.
     `on_indexed` is called with the ids of pictures once they are safely on the disk. Raises
     `SetupError` (folder missing, disk full, gallery in use; what was indexed before is kept) and
     `IndexingInterrupted`.
@@ -66,8 +69,9 @@ def index_folders(
     roots = [Path(folder).resolve() for folder in folders]
     with gallery.write_lock(), contextlib.ExitStack() as stack:
         index = index or stack.enter_context(FaceIndex.open(gallery))
-        workers = min(threads or os.cpu_count() or 1, _MOST_WORKERS)
-        pool = AnalysisPool(workers, faces=faces, encoder=encoder)
+        threads = min(threads or os.cpu_count() or 1, _MOST_WORKERS)
+        pool = pool or AnalysisPool(threads, faces=faces, encoder=encoder)
+        workers = pool.workers
         batches, videos, tally = BatchQueue(pool), VideoAssembler(), IndexTally(on_progress)
         finder = FileFinder(
             gallery, roots, follow_links=follow_links, tally=tally, on_return=batches.add_file

@@ -293,10 +293,10 @@ def test_a_killed_deletion_is_finished_by_the_same_command(
     assert (told["unfinished"], len(told["proofs"])) == ([], 1)
 
 
-@pytest.mark.parametrize("where", ["_remove", "shutil.rmtree"])
+@pytest.mark.parametrize("where", ["remove_entry", "shutil.rmtree"])
 def test_a_killed_deletion_of_a_gallery_is_finished(data: Path, where: str) -> None:
     """A gallery that lost its record already is deleted by the same command."""
-    target = "tools.gallery.forgetting._remove" if where == "_remove" else where
+    target = "tools.gallery.forgetting.remove_entry" if where == "remove_entry" else where
     killed_at(target, "forget", "--gallery", GALLERY, "--yes")
     assert unmask("forget", "--gallery", GALLERY, "--yes").exit_code == 0
     assert not (data / "galleries" / GALLERY).exists()

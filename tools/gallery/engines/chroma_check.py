@@ -26,7 +26,7 @@ _TOLERANCE = 1e-5  # Chroma normalises vectors again
 # Not `python -m`: the child's path may not contain our folders, depending on where it is started.
 _CHILD = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from tools.gallery.vector_index import print_sound_extent; print_sound_extent()"
+    "from tools.gallery.engines.chroma import print_sound_extent; print_sound_extent()"
 )
 
 
@@ -37,7 +37,7 @@ def probe_in_subprocess(
 
     Must not run while this process has the index open.
     """
-    command = [sys.executable, "-c", _CHILD, str(Path(__file__).parents[2])]
+    command = [sys.executable, "-c", _CHILD, str(Path(__file__).parents[3])]
     command += [str(gallery.folder.parent.parent), gallery.name]
     limit_s = 60 + extent.faces / 1000  # Chroma may also hang; reading takes 0.02 ms per face
     try:

@@ -1,4 +1,4 @@
-"""State file of the vector index, saved when the index was last closed properly.
+"""State file of a local index, saved when the index was last closed properly.
 
 It is deleted before anything is written and saved again after a proper close. A missing state file
 therefore means an interrupted writer, and one that no longer matches means that the files were
@@ -7,8 +7,11 @@ changed; in both cases the index is checked before it is used.
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from tools.gallery.records import IndexExtent
 
 FileStates = dict[str, list[int]]
 
@@ -22,13 +25,27 @@ class IndexState:
     last: int
     files: FileStates
 
+    @classmethod
+    def of(cls, covered: IndexExtent, files: FileStates) -> "IndexState":
+        """The state of an index that covers this part of the record."""
+        return cls(covered.epoch, covered.faces, covered.last, files)
+
+    @property
+    def covered(self) -> IndexExtent:
+        """The part of the record that the index covers."""
+        return IndexExtent(epoch=self.epoch, faces=self.count, last=self.last)
+
 
 def file_states(folder: Path) -> FileStates:
     """Size (bytes) and modification time (ns) of every file in a folder, by relative name."""
+    return states_of((path for path in sorted(folder.rglob("*")) if path.is_file()), folder)
+
+
+def states_of(files: Iterable[Path], folder: Path) -> FileStates:
+    """Size (bytes) and modification time (ns) of these files, by name relative to a folder."""
     return {
         str(path.relative_to(folder)): [path.stat().st_size, path.stat().st_mtime_ns]
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        for path in files
     }
 
 
