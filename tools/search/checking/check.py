@@ -16,7 +16,8 @@ from tools.errors import SetupError, ToolError
 from tools.faces.analyser import Face
 from tools.gallery.records import FaceRecord
 from tools.localisers import localise_forgery
-from tools.media.images import UnreadableImage, read_photo, walk
+from tools.media.images import UnreadableImage, read_photo
+from tools.media.paths import walk
 from tools.media.videos import frame_at
 from tools.provenance.findings import Provenance
 from tools.provenance.reading import read_provenance
