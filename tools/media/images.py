@@ -168,7 +168,7 @@ def photo_for_parent(data: bytes) -> Iterator[tuple[dict[str, Any], memoryview]]
         "unmask_forgery": photo.unmask_forgery,
         "shape": photo.pixels.shape,
     }
-    yield told, memoryview(np.ascontiguousarray(photo.pixels))
+    yield told, np.ascontiguousarray(photo.pixels).data
 
 
 def _decode_here(data: bytes) -> Photo:

@@ -144,7 +144,7 @@ def frames_for_parent(
     """What `sample_frames` yields."""
     for frame in _sample(Video(path=Path(path), **video), at_most):
         told = {"time_s": frame.time_s, "number": frame.number, "shape": frame.pixels.shape}
-        yield told, memoryview(np.ascontiguousarray(frame.pixels))
+        yield told, np.ascontiguousarray(frame.pixels).data
 
 
 def frame_for_parent(
@@ -152,7 +152,7 @@ def frame_for_parent(
 ) -> Iterator[tuple[dict[str, Any], memoryview]]:
     """What `frame_at` returns."""
     pixels = np.ascontiguousarray(_frame_at(Path(path), time_s))
-    yield {"shape": pixels.shape}, memoryview(pixels)
+    yield {"shape": pixels.shape}, pixels.data
 
 
 def _probe(path: Path) -> Video:

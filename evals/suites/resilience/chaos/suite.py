@@ -20,7 +20,7 @@ from evals.suites.resilience.chaos.kills import FAULTS, KillTrials, spread
 from evals.suites.resilience.chaos.power_cuts import cut_power
 
 KILLS = 200
-PICTURES = 60
+PICTURES = 40
 CUTS = 12
 
 

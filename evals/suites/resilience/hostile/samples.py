@@ -93,10 +93,10 @@ def _clip(container: str, codec: str, *, frames: int = 20, rate: int = 25) -> by
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip"
         with av.open(str(path), "w", format=container) as file:
-            stream = file.add_stream(codec, rate=Fraction(rate))
+            stream: Any = file.add_stream(codec, rate=Fraction(rate))
             stream.width, stream.height, stream.pix_fmt = *SIDE, "yuv420p"
             for number in range(frames):
-                frame = av.VideoFrame.from_image(picture(seed=number))
+                frame = av.VideoFrame.from_ndarray(np.asarray(picture(seed=number)), format="rgb24")
                 file.mux(stream.encode(frame))
             file.mux(stream.encode())
         return path.read_bytes()
