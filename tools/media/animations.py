@@ -11,7 +11,6 @@ from typing import Any
 
 from PIL import Image
 
-from tools.media import camera_raw
 from tools.media.decoder_process.plain_pictures import is_plain
 from tools.media.decoder_process.pool import POOL
 from tools.media.frames import MAX_FRAMES, MIN_FRAMES, Video, VideoFrame, sampled_frame_count
@@ -26,6 +25,7 @@ from tools.media.images import (
     to_rgb,
     translate_decoder_errors,
 )
+from tools.media.odd_pictures import camera_raw
 from tools.media.skip_reasons import RETRIED_REASONS
 
 MULTIPAGE_FORMATS = frozenset(("TIFF", "HEIF"))

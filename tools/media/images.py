@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from tools.media import camera_raw, repair
-from tools.media.bit_depth import to_uint8
 from tools.media.decoder_process.plain_pictures import is_plain
 from tools.media.decoder_process.pool import POOL
+from tools.media.odd_pictures import camera_raw, repair
+from tools.media.odd_pictures.bit_depth import to_uint8
 from tools.media.skip_reasons import UnreadableImage as UnreadableImage
 
 FULL_SIZE_MAX_PIXELS = 110_000_000

@@ -4,8 +4,10 @@ Records, index, jobs and files are the real ones; `index_photos` and its sibling
 children of the suite run.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -78,6 +80,17 @@ def write_pictures(folder: Path, count: int, *, seed: int) -> None:
         Image.fromarray(pixels).save(folder / f"{number:04}.png")
 
 
+@contextlib.contextmanager
+def _set(module: ModuleType, **constants: int) -> Iterator[None]:
+    """Other constants of a module, for a time."""
+    before = {name: getattr(module, name) for name in constants}
+    vars(module).update(constants)
+    try:
+        yield
+    finally:
+        vars(module).update(before)
+
+
 # -- what children do --------------------------------------------------------------------------
 
 
@@ -86,9 +99,11 @@ def index_photos(home: Path, photos: Path, acknowledge: Callable[[Sequence[str]]
     from tools.gallery.indexing import batches, committing, job
     from tools.gallery.record_store import Gallery
 
-    committing.INDEX_EVERY = 1
-    batches.BATCH_IMAGES = 4  # many commits, many moments
-    with Gallery.open(home, fingerprint=OLD) as gallery:
+    with (
+        _set(committing, INDEX_EVERY=1),
+        _set(batches, BATCH_IMAGES=4),  # many commits, many moments
+        Gallery.open(home, fingerprint=OLD) as gallery,
+    ):
         job.index_folders(
             [photos], gallery=gallery, faces=PixelFaces(), encoder=PixelFeatures(), threads=1,
             on_indexed=acknowledge,
@@ -108,8 +123,8 @@ def upgrade(home: Path) -> None:
     """Embed all faces anew."""
     from tools.gallery.upgrade import job
 
-    job._KEEP_EVERY = 8
-    job.upgrade_gallery(home, "default", faces=PixelFaces(colour=True), fingerprint=NEW)
+    with _set(job, _KEEP_EVERY=8):
+        job.upgrade_gallery(home, "default", faces=PixelFaces(colour=True), fingerprint=NEW)
 
 
 def forget_pictures(

@@ -120,7 +120,7 @@ def cut_power(
         for number in range(1 if synced_only else 1 + _TORN):
             cut = folder / "cut"
             shutil.rmtree(cut, ignore_errors=True)
-            tally["files"] += _after_cut(home, synced, cut, rng if number else None)
+            tally["files"] += put_together(home, synced, cut, rng if number else None)
             tally["cuts"] += 1
             if acknowledged or (cut / "galleries" / "default" / "records.sqlite3").exists():
                 tally += counted_faults(cut, acknowledged)
@@ -152,7 +152,7 @@ def _acknowledged(log: Path) -> list[str]:
     return log.read_text("ascii").split("\n")[:-1]
 
 
-def _after_cut(home: Path, synced: Path, cut: Path, rng: np.random.Generator | None) -> int:
+def put_together(home: Path, synced: Path, cut: Path, rng: np.random.Generator | None) -> int:
     """Put the files together; without `rng`, only what was synced. Returns their number."""
     files = [path for path in home.rglob("*") if path.is_file() and path.suffix != ".lock"]
     for path in files:

@@ -4,8 +4,6 @@ Crowds made by copying, a face on a sheet of paper, extreme poses, halves and mi
 textures that look like faces.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from PIL import Image
@@ -13,40 +11,29 @@ from PIL import Image
 from evals.suites.resilience.hostile.samples import encoded
 
 
-@dataclass(frozen=True, slots=True)
-class FacePicture:
-    """A picture, and whether it shows a face that may be judged at all."""
-
-    name: str
-    data: bytes
-    shows_face: bool
-
-
-def face_pictures() -> list[FacePicture]:
-    """All of them; the crowds have 1,600 and 400 faces."""
+def face_pictures() -> dict[str, bytes]:
+    """Files by name; the crowds have 1,600 and 400 faces, the last four pictures none."""
     from skimage.data import astronaut
 
     portrait = np.ascontiguousarray(astronaut())  # type: ignore[no-untyped-call]
     face = portrait[20:220, 120:320]
     made = {
-        "crowd-1600.jpg": (_crowd(face, 40, 64), True),
-        "crowd-400.jpg": (_crowd(face, 20, 100), True),
-        "crowd-turned.jpg": (np.rot90(_crowd(face, 20, 90)), True),
-        "on-paper.jpg": (_on_paper(portrait), True),
-        "upside-down.jpg": (np.rot90(portrait, 2), True),
-        "squeezed.jpg": (cv2.resize(portrait, (160, 512)), True),
-        "seen-from-the-side.jpg": (_tilted(portrait), True),
-        "half.jpg": (np.hstack([portrait[:, :222], np.full((512, 290, 3), 90, np.uint8)]), True),
-        "mirrored-half.jpg": (np.hstack([portrait[:, :222], portrait[:, 221::-1]]), True),
-        "tiny.jpg": (cv2.resize(portrait, (40, 40), interpolation=cv2.INTER_AREA), True),
-        "dots-and-a-line.png": (_dots_and_a_line(), False),
-        "face-like-noise.png": (_noise(), False),
-        "eyes-everywhere.png": (np.tile(face[70:110, 60:150], (20, 10, 1)), False),
-        "skin.png": (np.tile(face[120:140, 50:70], (25, 25, 1)), False),
+        "crowd-1600.jpg": _crowd(face, 40, 64),
+        "crowd-400.jpg": _crowd(face, 20, 100),
+        "crowd-turned.jpg": np.rot90(_crowd(face, 20, 90)),
+        "on-paper.jpg": _on_paper(portrait),
+        "upside-down.jpg": np.rot90(portrait, 2),
+        "squeezed.jpg": cv2.resize(portrait, (160, 512)),
+        "seen-from-the-side.jpg": _tilted(portrait),
+        "half.jpg": np.hstack([portrait[:, :222], np.full((512, 290, 3), 90, np.uint8)]),
+        "mirrored-half.jpg": np.hstack([portrait[:, :222], portrait[:, 221::-1]]),
+        "tiny.jpg": cv2.resize(portrait, (40, 40), interpolation=cv2.INTER_AREA),
+        "dots-and-a-line.png": _dots_and_a_line(),
+        "face-like-noise.png": _noise(),
+        "eyes-everywhere.png": np.tile(face[70:110, 60:150], (20, 10, 1)),
+        "skin.png": np.tile(face[120:140, 50:70], (25, 25, 1)),
     }  # fmt: skip
-    return [
-        FacePicture(name, _encoded(name, pixels), shows) for name, (pixels, shows) in made.items()
-    ]
+    return {name: _encoded(name, pixels) for name, pixels in made.items()}
 
 
 def _encoded(name: str, pixels: np.ndarray) -> bytes:

@@ -16,11 +16,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from evals.suites.resilience.hostile import samples
+from evals.suites.resilience.hostile.faces import face_pictures
 from evals.suites.resilience.hostile.samples import encoded
 
 KINDS = (
     "cut off", "malformed header", "absurd size", "bomb", "disguise", "polyglot", "metadata",
-    "video", "camera raw",
+    "video", "camera raw", "faces",
 )  # fmt: skip
 _MUTATIONS = 6
 _HEADER = 96  # bytes that are changed in malformed headers
@@ -43,7 +44,8 @@ def hostile_files(seed: int = 0) -> list[HostileFile]:
     pictures, videos = samples.pictures(), samples.videos()
     makers = (_cut_off, _malformed, _absurd, _bombs, _disguises, _polyglots, _metadata)
     made = [file for maker in makers for file in maker(pictures, rng)]
-    return [*made, *_videos(videos, rng), *_camera_raws(rng)]
+    faces = [HostileFile(name, "faces", data) for name, data in face_pictures().items()]
+    return [*made, *_videos(videos, rng), *_camera_raws(rng), *faces]
 
 
 # -- damage ------------------------------------------------------------------------------------

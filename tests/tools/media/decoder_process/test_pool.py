@@ -16,7 +16,7 @@ from tools.media.videos import sample_frames
 
 pytestmark = pytest.mark.fast
 
-FAULTS = "tests.support.decoder_faults"
+FAULTS = "tests.tools.media.decoder_process.decoder_faults"
 Encode = Callable[..., bytes]
 
 
