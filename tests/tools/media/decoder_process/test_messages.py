@@ -4,7 +4,7 @@ import io
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.media.decoder_process.messages import Closed, receive, send
@@ -17,6 +17,7 @@ JSON = st.recursive(
 
 
 @given(header=st.dictionaries(st.text(), JSON, max_size=4), body=st.binary(max_size=300))
+@settings(deadline=None)  # machines may be busy
 def test_what_is_sent_is_received(header: dict[str, object], body: bytes) -> None:
     """Headers of any text, lone surrogates of file names among them, and any bytes."""
     pipe = io.BytesIO()
@@ -26,6 +27,7 @@ def test_what_is_sent_is_received(header: dict[str, object], body: bytes) -> Non
 
 
 @given(st.binary(max_size=200))
+@settings(deadline=None)  # machines may be busy
 def test_what_is_no_message_ends_the_conversation(data: bytes) -> None:
     """Other bytes, and what is cut off, are a closed pipe, never another error."""
     whole = io.BytesIO()
