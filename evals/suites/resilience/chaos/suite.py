@@ -11,13 +11,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import chromadb  # noqa: F401 - before forking, so that every child has it
-
 from evals.options import EvalOptions
 from evals.suites.resilience.chaos.damage import DamageTrials
 from evals.suites.resilience.chaos.disks import DiskTrials
 from evals.suites.resilience.chaos.kills import FAULTS, KillTrials, spread
 from evals.suites.resilience.chaos.power_cuts import cut_power
+from tools.gallery.vector_index import load_chroma
 
 KILLS = 200
 PICTURES = 40
@@ -26,6 +25,7 @@ CUTS = 12
 
 def run(options: EvalOptions) -> dict[str, object]:
     """All trials; what could not be tried here is None."""
+    load_chroma()  # before forking, so that every child has it
     kills = options.limit or KILLS
     share = min(1.0, kills / KILLS)
     found: dict[str, object] = {"pictures": PICTURES}
