@@ -78,7 +78,12 @@ def sample_frames(video: Path | Video, *, at_most: int = MAX_FRAMES) -> Iterator
     """
     video = probe_video(video) if isinstance(video, Path) else video
     arguments = {**_file(video.path), "video": video.to_json(), "at_most": at_most}
-    for told, pixels in POOL.stream("tools.media.videos:frames_for_parent", arguments=arguments):
+    frames = POOL.stream(
+        "tools.media.videos:frames_for_parent",
+        arguments=arguments,
+        renewed=not animations.file_may_be_animated(video.path),
+    )
+    for told, pixels in frames:
         yield VideoFrame(told["time_s"], told["number"], _unpacked(told, pixels))
 
 

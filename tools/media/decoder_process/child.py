@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from tools.media.decoder_process.limits import (
+    CPU_S_PER_ANSWER,
     TOO_MUCH_MEMORY,
     limit_cpu,
     limit_memory_and_files,
+    used_cpu_s,
 )
 from tools.media.decoder_process.messages import Closed, receive, send
 from tools.media.decoder_process.pool import POOL
@@ -37,13 +39,14 @@ def answer_parent() -> None:
 def _answer(header: dict[str, Any], data: bytes, answers: IO[bytes]) -> None:
     module, name = header["function"].split(":")
     try:
-        seconds = header["cpu_s"]
-        limit_cpu(seconds)
+        limit = header["cpu_s"]
+        until_s = limit_cpu(limit)
         function = getattr(importlib.import_module(module), name)
         found: Iterator[tuple[dict[str, Any], memoryview]] = function(data, **header["arguments"])
         for answer, body in found:
             send(answers, {"answer": answer}, body)
-            limit_cpu(seconds)
+            until_s = limit_cpu(limit) if header["renewed"] else until_s + CPU_S_PER_ANSWER
+            limit_cpu(until_s - used_cpu_s())
         send(answers, {"end": True})
     except UnreadableImage as error:
         send(answers, _refusal(error.reason, error.detail))

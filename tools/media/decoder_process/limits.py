@@ -3,6 +3,7 @@
 import importlib
 import math
 import sys
+import time
 from pathlib import Path
 
 MEMORY_BYTES = 2_500_000_000
@@ -13,6 +14,9 @@ CPU_S_PER_MB = 0.5
 """Processor time in seconds for one picture, or for one frame of a video: a fixed part, and one
 that grows with the file, because long animations take time and files made to take time are small.
 """
+
+CPU_S_PER_ANSWER = 0.03
+"""What each frame of an animation adds: its frames are small files' work, not a video's."""
 
 TOO_MUCH_MEMORY = f"it needs more than {MEMORY_BYTES / 1e9:.1f} GB of memory to open"
 
@@ -50,14 +54,22 @@ def cpu_limit_s(file_bytes: int) -> int:
     return math.ceil(CPU_S + CPU_S_PER_MB * file_bytes / 1e6)
 
 
-def limit_cpu(seconds: int) -> None:
-    """Let the system end this process after some more seconds of processor time."""
-    if sys.platform == "win32":
-        return
-    import resource
+def used_cpu_s() -> float:
+    """The processor time of this process so far."""
+    return time.process_time()
 
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    allowed = math.ceil(used.ru_utime + used.ru_stime) + seconds
-    if most == resource.RLIM_INFINITY or allowed < most:
-        resource.setrlimit(resource.RLIMIT_CPU, (allowed, most))
+
+def limit_cpu(seconds: float) -> float:
+    """Let the system end this process after some more seconds of processor time.
+
+    Returns the total at which it does. The system counts whole seconds.
+    """
+    until_s = used_cpu_s() + seconds
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        allowed = max(1, math.ceil(until_s))
+        if most == resource.RLIM_INFINITY or allowed < most:
+            resource.setrlimit(resource.RLIMIT_CPU, (allowed, most))
+    return until_s

@@ -46,9 +46,16 @@ class DecoderPool:
         self._turn = threading.Lock()
 
     def stream(
-        self, function: str, data: bytes = b"", *, arguments: Mapping[str, Any] | None = None
+        self,
+        function: str,
+        data: bytes = b"",
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        renewed: bool = False,
     ) -> Iterator[Answer]:
         """What the function yields, one by one. Raises UnreadableImage, as the function does.
+
+        The limit of processor time is for all answers together, or `renewed` for each.
 
         Also if the process dies: "too slow" if it used up its processor time, "damaged" if the
         decoder crashed.
@@ -62,7 +69,8 @@ class DecoderPool:
         decoder = self._take()
         finished = False
         try:
-            decoder.begin({"function": function, "arguments": arguments, "cpu_s": seconds}, data)
+            header = {"function": function, "arguments": arguments}
+            decoder.begin({**header, "cpu_s": seconds, "renewed": renewed}, data)
             while True:
                 header, body = decoder.answer()
                 if "answer" not in header:
