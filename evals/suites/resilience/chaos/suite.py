@@ -7,6 +7,7 @@ that writes it, is real. `kills.py`, `damage.py`, `disks.py` and `power_cuts.py`
 Does not show: file systems that reorder what was synced, or disks that lie about it.
 """
 
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,12 @@ def run(options: EvalOptions) -> dict[str, object]:
     def trial(name: str, work: Callable[[Path], object]) -> None:
         options.progress(len(found) - 1, 6, name)
         with tempfile.TemporaryDirectory() as folder:
-            found[name] = work(Path(folder))
+            keep(name, work(Path(folder)))
+
+    def keep(name: str, figures: object) -> None:
+        found[name] = figures
+        if options.output is not None:  # a run takes long, and may be stopped
+            (options.output / "chaos.json").write_text(json.dumps(found, indent=2), "utf-8")
 
     trial("kills", lambda folder: _kills(folder, kills, options))
     trial("damaged index", lambda folder: DamageTrials(
@@ -51,7 +57,7 @@ def run(options: EvalOptions) -> dict[str, object]:
             ("two processes", disks.two_processes),
         ):
             options.progress(len(found) - 1, 7, what)
-            found[what] = work()
+            keep(what, work())
     return found
 
 
