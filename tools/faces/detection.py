@@ -93,17 +93,17 @@ def detect_faces(detector: Any, image: np.ndarray) -> list[FaceDetection]:
     """
     found, turn = _in_whole_image(detector, image), 0
     if not _any_upright(detector, image, found):
-        found = _distinct([*found, *_in_rotated_copies(detector, image)])
+        found = distinct_faces([*found, *_in_rotated_copies(detector, image)])
         turn = quarter_turns(max(found, key=lambda face: face.score)) if found else 0
     reduction = max(image.shape[:2]) / DETECTION_SIDE_PX
     if reduction > LARGEST_REDUCTION:
         turned = np.ascontiguousarray(np.rot90(image, turn))
         weak = list(_in_tiles(_with_low_threshold(detector), turned, reduction))
         sure = (_unrotated(face, turn, image) for face, is_sure in weak if is_sure)
-        found = _distinct([*found, *sure])
+        found = distinct_faces([*found, *sure])
         if turn == 0 and not _any_upright(detector, image, found):
             rotated = _in_rotated_crops(detector, image, [face for face, _ in weak])
-            found = _distinct([*found, *rotated])
+            found = distinct_faces([*found, *rotated])
     inside = [face for face in found if _area(clip_box(face.box, image)) > 0]
     if len(inside) > MOST_FACES:
         inside = sorted(inside, key=lambda face: -_area(face.box))[:MOST_FACES]
@@ -134,7 +134,9 @@ def _in_whole_image(detector: Any, image: np.ndarray) -> list[FaceDetection]:
         return found
     large = LARGE_FACE_PX * longer / side
     again = _detect(detector, image, side // SECOND_PASS_REDUCTION)
-    return _distinct(found + [face for face in again if max(face.box[2:] - face.box[:2]) >= large])
+    return distinct_faces(
+        found + [face for face in again if max(face.box[2:] - face.box[:2]) >= large]
+    )
 
 
 def _any_upright(detector: Any, image: np.ndarray, found: Sequence[FaceDetection]) -> bool:
@@ -212,7 +214,7 @@ def _in_rotated_crops(
     """High-scoring rotated faces, found in rotated crops around weak detections."""
     least, most = SIGN_PX
     small = [it for it in signs if least <= max(it.box[2:] - it.box[:2]) <= most]
-    maps = [_into_crop(it, 0, size=SIGN_CROP_PX) for it in _distinct(small)[:MOST_SIGNS]]
+    maps = [_into_crop(it, 0, size=SIGN_CROP_PX) for it in distinct_faces(small)[:MOST_SIGNS]]
     if not maps:
         return
     crops = [warp(image, each, size=SIGN_CROP_PX) for each in maps]
@@ -312,7 +314,7 @@ def _unrotated(found: FaceDetection, turn: int, image: np.ndarray) -> FaceDetect
     return FaceDetection(box=box, score=found.score, keypoints=back(found.keypoints))
 
 
-def _distinct(found: list[FaceDetection]) -> list[FaceDetection]:
+def distinct_faces(found: list[FaceDetection]) -> list[FaceDetection]:
     """Non-maximum suppression: the highest-scoring box of each face."""
     if not found:
         return []
