@@ -69,8 +69,8 @@ class DecoderPool:
         decoder = self._take()
         finished = False
         try:
-            header = {"function": function, "arguments": arguments}
-            decoder.begin({**header, "cpu_s": seconds, "renewed": renewed}, data)
+            request = {"function": function, "arguments": arguments, "renewed": renewed}
+            decoder.begin({**request, "cpu_s": seconds}, data)
             while True:
                 header, body = decoder.answer()
                 if "answer" not in header:

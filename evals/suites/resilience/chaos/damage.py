@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ class DamageTrials:
         for name, number in (("mine", seed), ("other", seed + 1)):
             photos, home = folder / f"{name}-photos", folder / name
             analysers.write_pictures(photos, pictures, seed=number)
-            failure = in_child(lambda home=home, photos=photos: _indexed(home, photos))
+            failure = in_child(partial(_indexed, home, photos))
             if failure:
                 raise RuntimeError(failure)
 
@@ -52,8 +53,7 @@ class DamageTrials:
             str(path.relative_to(chroma)) for path in chroma.rglob("*") if path.is_file()
         )
         kinds: tuple[Harm, ...] = (Path.unlink, _empty, _halve, self._overwrite, self._flip)
-        harms = [lambda folder, name=name, kind=kind: kind(folder / name)
-                 for name in names for kind in kinds]  # fmt: skip
+        harms = [_to_file(name, kind) for name in names for kind in kinds]
         return [shutil.rmtree, self._replace, self._replace_with_state, *harms]
 
     def _outcome(self, harm: Harm) -> Counter[str]:
@@ -95,6 +95,11 @@ def _indexed(home: Path, photos: Path) -> None:
 
 def _chroma(home: Path) -> Path:
     return home / "galleries" / "default" / "chroma"
+
+
+def _to_file(name: str, harm: Harm) -> Harm:
+    """The harm to one file of the folder."""
+    return lambda folder: harm(folder / name)
 
 
 def _empty(path: Path) -> None:

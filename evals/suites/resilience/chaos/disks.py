@@ -13,6 +13,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from evals.suites.resilience.chaos import analysers
@@ -46,7 +47,7 @@ class DiskTrials:
         for job in DISK_JOBS:
             for most in _FULL_BYTES:
                 self._prepare(job, self._home)
-                tally += self._disturbed(job, self._home, lambda most=most: _limit_files(most))
+                tally += self._disturbed(job, self._home, partial(_limit_files, most))
         return dict(tally)
 
     def small_disks(self) -> dict[str, int] | None:
@@ -137,7 +138,7 @@ class DiskTrials:
             for second in DISK_JOBS:
                 self._prepare(first, self._home)
                 said = self._folder / "said.txt"
-                other = fork(lambda job=first: self._work(job, self._home), said)
+                other = fork(partial(self._work, first, self._home), said)
                 tally += self._disturbed(second, self._home, lambda: None)
                 wait_for(other)
                 text = said.read_text("utf-8") if said.exists() else "it was killed"

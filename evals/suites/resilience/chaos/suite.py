@@ -9,6 +9,7 @@ Does not show: file systems that reorder what was synced, or disks that lie abou
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 def _kills(folder: Path, kills: int, options: EvalOptions) -> dict[str, object]:
     trials = KillTrials(folder, pictures=PICTURES, seed=options.seed)
-    jobs = {}
+    jobs: dict[str, Counter[str]] = {}
     for job, number in spread(kills):
         options.progress(sum(it["kills"] for it in jobs.values()), kills, f"kills: {job}")
         jobs[job] = trials.run(job, number)
