@@ -181,7 +181,7 @@ class _Check:
         image = faces[0].image_id if faces else ""
         if len(faces) <= MOST_CHECKED_FACES or any(it.image_id != image for it in faces):
             return faces
-        name = printable(self._pictures.paths_of(image)[0].name)
+        name = printable(Path(self._pictures.paths_of(image)[0].name))
         more = " or more" if len(faces) >= MOST_FACES else ""
         self.notes.append(
             f"{name!r} shows {len(faces)} faces{more}: the {MOST_CHECKED_FACES} largest were "
