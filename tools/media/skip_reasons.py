@@ -44,6 +44,8 @@ class UnreadableImage(ToolError):
 
     def __init__(self, reason: str, detail: str = "", *, path: Path | None = None) -> None:
         what = f"{reason} ({detail})" if detail else reason
+        if path is None and not detail and reason in _REMEDIES.keys() - RETRIED_REASONS:
+            what = f"{reason}: {_REMEDIES[reason]}"  # one word alone would be all that is said
         super().__init__(what if path is None else f"{str(path)!r}: {what}")
         self.reason = reason
         self.detail = detail
