@@ -89,6 +89,12 @@ class DiskTrials:
             shutil.rmtree(home / "galleries" / "default" / "chroma")
 
     def _disturbed(self, job: str, home: Path, disturb: Callable[[], object]) -> Counter[str]:
+        ended = self._end(job, home, disturb)
+        return ended + self._faults(home, forgetting=job == "forget")
+
+    def _end(self, job: str, home: Path, disturb: Callable[[], object]) -> Counter[str]:
+        """How a disturbed job ended."""
+
         def work() -> None:
             disturb()
             self._work(job, home)
@@ -102,7 +108,7 @@ class DiskTrials:
         else:
             found["other errors"] += 1
             found[f"other errors: {job}: {said[:160]}"] += 1
-        return found + self._faults(home, forgetting=job == "forget")
+        return found
 
     def _work(self, job: str, home: Path) -> None:
         if job == "index":
@@ -139,7 +145,7 @@ class DiskTrials:
                 self._prepare(first, self._home)
                 said = self._folder / "said.txt"
                 other = fork(partial(self._work, first, self._home), said)
-                tally += self._disturbed(second, self._home, lambda: None)
+                tally += self._end(second, self._home, lambda: None)
                 wait_for(other)
                 text = said.read_text("utf-8") if said.exists() else "it was killed"
                 tally["other errors"] += bool(text) and "SetupError: " not in text
