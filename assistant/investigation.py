@@ -24,7 +24,7 @@ from tools.gallery.record_store import Gallery
 from tools.gallery.upgrade.job import UpgradeSummary, upgrade_gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.media.file_names import printable
-from tools.media.images import walk
+from tools.media.paths import walk
 from tools.search.checking.check import OnProgress, check_photos
 from tools.search.checking.comparison import Comparison, compare_photos
 from tools.search.checking.results import CheckReport

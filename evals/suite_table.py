@@ -76,7 +76,7 @@ SUITES: Mapping[str, Suite] = {
         "suite",
     ),
     "injection": Suite(
-        "evals.suites.injection.suite",
+        "evals.suites.resilience.injection.suite",
         "Can text in pictures, metadata, names and results change what Unmask does?",
         "suite",
         needs_data=False,
@@ -138,9 +138,15 @@ SUITES: Mapping[str, Suite] = {
         "Is a harmlessly edited query photo ever called an impersonation?",
         "pocket",
     ),
-    "durability": Suite(
-        "evals.suites.performance.durability",
-        "Does indexing survive a kill without losing data?",
+    "hostile": Suite(
+        "evals.suites.resilience.hostile.suite",
+        "Does any file make Unmask crash, hang or fill the memory?",
+        "pocket",
+        needs_data=False,
+    ),
+    "chaos": Suite(
+        "evals.suites.resilience.chaos.suite",
+        "Do kills, damaged files, full disks and lost writes lose or double anything?",
         "pocket",
         needs_data=False,
     ),

@@ -33,6 +33,9 @@ ToolCallFormat = Literal["hermes", "qwen_xml"]
 CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
 THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
 
+# Also a number of thousands of digits is a ValueError, and brackets in brackets exhaust the stack.
+_UNREADABLE = (ValueError, RecursionError)
+
 _FUNCTION = re.compile(r"<function=([^>\n]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
 _PARAMETER = re.compile(
     r"<parameter=([^>\n]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|\Z)", re.DOTALL
@@ -77,7 +80,7 @@ def _from_xml(body: str) -> ToolCall | InvalidToolCall:
 def _from_xml_value(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except _UNREADABLE:
         return text
 
 
@@ -89,11 +92,16 @@ def _from_json(body: str) -> ToolCall | InvalidToolCall:
         return InvalidToolCall(
             text, f"the call is not JSON: {error.msg} at character {error.pos + 1}"
         )
+    except _UNREADABLE:
+        return InvalidToolCall(
+            text,
+            "the call is not JSON that can be read: it nests too deep or has a number too long",
+        )
     if not isinstance(spoken, dict) or not isinstance(spoken.get("name"), str):
         return InvalidToolCall(text, 'the call is not {"name": …, "arguments": {…}}')
     arguments = spoken.get("arguments", {})
     if isinstance(arguments, str):  # encoded twice, as in OpenAI's API
-        with contextlib.suppress(json.JSONDecodeError):
+        with contextlib.suppress(*_UNREADABLE):
             arguments = json.loads(arguments)
     if not isinstance(arguments, dict):
         return InvalidToolCall(text, '"arguments" is not an object', name=spoken["name"])

@@ -24,7 +24,8 @@ from tools import toolkit
 from tools.agent_tools.arguments import refuse
 from tools.errors import ToolError
 from tools.gallery.record_store import Gallery
-from tools.media.images import UnreadableImage, walk
+from tools.media.images import UnreadableImage
+from tools.media.paths import walk
 from tools.media.private_files import open_private, private_folder
 from tools.verdict.handles import quote_untrusted
 

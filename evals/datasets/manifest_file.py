@@ -79,9 +79,11 @@ def _notes(path: Path) -> dict[str, str]:
         return {}
     try:
         notes = json.loads(beside.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise SetupError(f"{str(beside)!r} is not JSON ({error}); remove it") from error
-    return {str(name): str(text) for name, text in notes.items()}
+        return {str(name): str(text) for name, text in notes.items()}
+    except (ValueError, RecursionError, AttributeError) as error:
+        raise SetupError(
+            f"{str(beside)!r} is not JSON with an object ({error}); remove it"
+        ) from error
 
 
 def _check_suffix(path: Path) -> None:

@@ -22,7 +22,7 @@ def _several(written: Any) -> Any:
         return written
     try:
         listed = json.loads(written)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # too deep, or a number of thousands of digits
         listed = written
     return listed if isinstance(listed, list) else [written]
 

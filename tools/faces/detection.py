@@ -69,6 +69,10 @@ MOST_SIGNS = 16
 SIGN_PX = (2 * SMALLEST_INTEROCULAR_PX, LARGE_FACE_PX * TILE_REDUCTION)
 SIGN_CROP_PX = 96
 SIGN_ROWS = 6
+MOST_FACES = 300
+"""Faces of one picture that are measured, the largest ones: each costs time and memory, and a
+picture made of faces would have thousands. Crowds in news photographs show fewer than a hundred."""
+_MOST_ROTATION_CHECKS = 20  # faces; a picture in which none of these is surely upright lies
 BLANK_TILE_STD = 2.0  # grey levels; more uniform tiles (sky, walls, screens) are skipped
 
 
@@ -88,19 +92,21 @@ def detect_faces(detector: Any, image: np.ndarray) -> list[FaceDetection]:
     `quarter_turns` gives the rotation.
     """
     found, turn = _in_whole_image(detector, image), 0
-    if not any(_is_upright(detector, image, face) for face in found):
-        found = _distinct([*found, *_in_rotated_copies(detector, image)])
+    if not _any_upright(detector, image, found):
+        found = distinct_faces([*found, *_in_rotated_copies(detector, image)])
         turn = quarter_turns(max(found, key=lambda face: face.score)) if found else 0
     reduction = max(image.shape[:2]) / DETECTION_SIDE_PX
     if reduction > LARGEST_REDUCTION:
         turned = np.ascontiguousarray(np.rot90(image, turn))
         weak = list(_in_tiles(_with_low_threshold(detector), turned, reduction))
         sure = (_unrotated(face, turn, image) for face, is_sure in weak if is_sure)
-        found = _distinct([*found, *sure])
-        if turn == 0 and not any(_is_upright(detector, image, face) for face in found):
+        found = distinct_faces([*found, *sure])
+        if turn == 0 and not _any_upright(detector, image, found):
             rotated = _in_rotated_crops(detector, image, [face for face, _ in weak])
-            found = _distinct([*found, *rotated])
+            found = distinct_faces([*found, *rotated])
     inside = [face for face in found if _area(clip_box(face.box, image)) > 0]
+    if len(inside) > MOST_FACES:
+        inside = sorted(inside, key=lambda face: -_area(face.box))[:MOST_FACES]
     return sorted(inside, key=lambda face: (float(face.box[0]), float(face.box[1])))
 
 
@@ -128,7 +134,14 @@ def _in_whole_image(detector: Any, image: np.ndarray) -> list[FaceDetection]:
         return found
     large = LARGE_FACE_PX * longer / side
     again = _detect(detector, image, side // SECOND_PASS_REDUCTION)
-    return _distinct(found + [face for face in again if max(face.box[2:] - face.box[:2]) >= large])
+    return distinct_faces(
+        found + [face for face in again if max(face.box[2:] - face.box[:2]) >= large]
+    )
+
+
+def _any_upright(detector: Any, image: np.ndarray, found: Sequence[FaceDetection]) -> bool:
+    first = sorted(found, key=lambda face: -face.score)[:_MOST_ROTATION_CHECKS]
+    return any(_is_upright(detector, image, face) for face in first)
 
 
 def _is_upright(detector: Any, image: np.ndarray, face: FaceDetection) -> bool:
@@ -201,7 +214,7 @@ def _in_rotated_crops(
     """High-scoring rotated faces, found in rotated crops around weak detections."""
     least, most = SIGN_PX
     small = [it for it in signs if least <= max(it.box[2:] - it.box[:2]) <= most]
-    maps = [_into_crop(it, 0, size=SIGN_CROP_PX) for it in _distinct(small)[:MOST_SIGNS]]
+    maps = [_into_crop(it, 0, size=SIGN_CROP_PX) for it in distinct_faces(small)[:MOST_SIGNS]]
     if not maps:
         return
     crops = [warp(image, each, size=SIGN_CROP_PX) for each in maps]
@@ -301,20 +314,27 @@ def _unrotated(found: FaceDetection, turn: int, image: np.ndarray) -> FaceDetect
     return FaceDetection(box=box, score=found.score, keypoints=back(found.keypoints))
 
 
-def _distinct(found: list[FaceDetection]) -> list[FaceDetection]:
+def distinct_faces(found: list[FaceDetection]) -> list[FaceDetection]:
     """Non-maximum suppression: the highest-scoring box of each face."""
+    if not found:
+        return []
+    ranked = sorted(found, key=lambda face: -face.score)
+    boxes = np.array([face.box for face in ranked], np.float64)
+    left = np.ones(len(ranked), bool)
     kept: list[FaceDetection] = []
-    for face in sorted(found, key=lambda face: -face.score):
-        if not any(_same(face.box, other.box) for other in kept):
+    for number, face in enumerate(ranked):
+        if left[number]:
             kept.append(face)
+            left[number:] &= ~_same(boxes[number], boxes[number:])
     return kept
 
 
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    shared = _area(np.concatenate([np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])]))
-    smaller, larger = sorted((_area(a), _area(b)))
-    union = smaller + larger - shared
-    return shared > SAME_FACE_IOU * union or shared > CONTAINED_BOX_SHARE * smaller
+def _same(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether a box (4,) is of the same face as each of the others (n, 4)."""
+    corners = [np.maximum(others[:, :2], box[:2]), np.minimum(others[:, 2:], box[2:])]
+    shared, mine, theirs = (_areas(it) for it in (np.hstack(corners), box[None], others))
+    smaller, union = np.minimum(mine, theirs), mine + theirs - shared
+    return np.asarray((shared > SAME_FACE_IOU * union) | (shared > CONTAINED_BOX_SHARE * smaller))
 
 
 def _detect(detector: Any, image: np.ndarray, side: int) -> list[FaceDetection]:
@@ -351,4 +371,9 @@ def _canvas(
 
 
 def _area(box: np.ndarray) -> float:
-    return float(max(box[2] - box[0], 0) * max(box[3] - box[1], 0))
+    return float(_areas(box[None])[0])
+
+
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return np.asarray(sides[:, 0] * sides[:, 1])

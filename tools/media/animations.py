@@ -7,10 +7,12 @@ camera's JPEG (MPO) are not frames: they are depth maps, gain maps and previews.
 import bisect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
-from tools.media import camera_raw
+from tools.media.decoder_process.plain_pictures import is_plain
+from tools.media.decoder_process.pool import POOL
 from tools.media.frames import MAX_FRAMES, MIN_FRAMES, Video, VideoFrame, sampled_frame_count
 from tools.media.images import (
     FULL_SIZE_MAX_PIXELS,
@@ -23,6 +25,7 @@ from tools.media.images import (
     to_rgb,
     translate_decoder_errors,
 )
+from tools.media.odd_pictures import camera_raw
 from tools.media.skip_reasons import RETRIED_REASONS
 
 MULTIPAGE_FORMATS = frozenset(("TIFF", "HEIF"))
@@ -61,14 +64,22 @@ def probe_animation_bytes(data: bytes, path: Path) -> Video | None:
     Also None if the bytes cannot be opened: `decode_photo` repairs them or reports why not. Raises
     `UnreadableImage` on a system failure (I/O, memory).
     """
-    if not may_be_animated(data) or camera_raw.read_camera_raw(data) is not None:
+    if not may_be_animated(data) or is_plain(data):
         return None
-    try:
-        return _animation_in(data, path)
-    except UnreadableImage as error:
-        if error.reason in RETRIED_REASONS:
-            raise
-        return None
+    told, _ = POOL.call("tools.media.animations:animation_for_parent", data)
+    return Video(path=path, **told["video"]) if told["video"] else None
+
+
+def animation_for_parent(data: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """In the decoder process: the fields of the animation, or None."""
+    found = None
+    if camera_raw.read_camera_raw(data) is None:
+        try:
+            found = _animation_in(data, Path())
+        except UnreadableImage as error:
+            if error.reason in RETRIED_REASONS:
+                raise
+    yield {"video": None if found is None else found.to_json()}, b""
 
 
 def _animation_in(data: bytes, path: Path) -> Video | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools.media.images import UNMASK_MARK, Pixels
 
@@ -51,6 +52,16 @@ class Video:
     first_s: float
     duration_s: float
     texts: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields without the path, for `Video(path=…, **fields)`."""
+        return {
+            "format": self.format,
+            "frames": self.frames,
+            "first_s": self.first_s,
+            "duration_s": self.duration_s,
+            "texts": dict(self.texts),
+        }
 
     @property
     def unmask_forgery(self) -> bool:

@@ -8,24 +8,26 @@ import contextlib
 import functools
 import hashlib
 import io
-import os
 import stat
 import struct
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from tools.errors import SetupError, ToolError
-from tools.media import camera_raw, repair
-from tools.media.bit_depth import to_uint8
+from tools.media.decoder_process.plain_pictures import is_plain
+from tools.media.decoder_process.pool import POOL
+from tools.media.odd_pictures import camera_raw, repair
+from tools.media.odd_pictures.bit_depth import to_uint8
+from tools.media.skip_reasons import UnreadableImage as UnreadableImage
 
 FULL_SIZE_MAX_PIXELS = 110_000_000
 """Width × height up to which images are decoded at full size (330 MB as RGB). Larger ones are
@@ -88,21 +90,6 @@ _UPRIGHT = {
 Pixels = NDArray[np.uint8]
 
 
-class UnreadableImage(ToolError):
-    """A file that cannot be decoded as an image; `reason` is one of a fixed set of texts.
-
-    "missing", "unreadable" (the system refuses, or is out of memory), "empty", "not an image", "too
-    large", "truncated", "damaged" or "camera raw, not read". `tools.media.skip_reasons` lists which
-    of them are retried, and the remedy for each.
-    """
-
-    def __init__(self, reason: str, detail: str = "", *, path: Path | None = None) -> None:
-        what = f"{reason} ({detail})" if detail else reason
-        super().__init__(what if path is None else f"{str(path)!r}: {what}")
-        self.reason = reason
-        self.detail = detail
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
     """One decoded image.
@@ -119,14 +106,6 @@ class Photo:
     frames: int
     perceptual_hash: int
     unmask_forgery: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WalkedFile:
-    """A file found while walking folders, or, with `problem`, an entry that could not be read."""
-
-    path: Path
-    problem: str | None = None
 
 
 def image_id(data: bytes) -> str:
@@ -166,10 +145,33 @@ def decode_photo(data: bytes) -> Photo:
     are arbitrary. 16-bit and float samples are reduced to 8 bits. Colour profiles are not applied:
     the pixels are the stored values, not a screen's rendering. Images above `FULL_SIZE_MAX_PIXELS`
     are halved in both directions. A camera raw is decoded from its full-size embedded JPEG, if it
-    has one. Raises `UnreadableImage`.
+    has one. Only small, plain JPEG, PNG and WebP files are decoded in this process, all others in
+    one that has limits (`tools.media.decoder_process`). Raises `UnreadableImage`.
     """
     if not data:
         raise UnreadableImage("empty")
+    if is_plain(data):
+        return _decode_here(data)
+    told, pixels = POOL.call("tools.media.images:photo_for_parent", data)
+    shape = told.pop("shape")
+    return Photo(**told, pixels=np.frombuffer(pixels, np.uint8).reshape(shape))
+
+
+def photo_for_parent(data: bytes) -> Iterator[tuple[dict[str, Any], memoryview]]:
+    """In the decoder process: the fields of the photo, and its pixels."""
+    photo = _decode_here(data)
+    told = {
+        "id": photo.id,
+        "format": photo.format,
+        "frames": photo.frames,
+        "perceptual_hash": photo.perceptual_hash,
+        "unmask_forgery": photo.unmask_forgery,
+        "shape": photo.pixels.shape,
+    }
+    yield told, np.ascontiguousarray(photo.pixels).data
+
+
+def _decode_here(data: bytes) -> Photo:
     raw = camera_raw.read_camera_raw(data)
     if raw is None:
         return replace(_decode_or_repair(data), id=image_id(data))
@@ -223,10 +225,22 @@ def _decode(data: bytes, orientation: int) -> Photo:
                 shown = image if samples is None else Image.fromarray(samples)
             else:
                 shown = image
+            shown = _halved(shown) if large else shown
             turn = _orientation(image)
             upright = _turned(shown, orientation if turn in (None, 1) else turn)
             photo = _photo(upright, image.format or "", marked=has_unmask_mark(image))
         return replace(photo, frames=frames)
+
+
+def _halved(image: Image.Image) -> Image.Image:
+    """An image too large to keep, halved before anything makes copies of it."""
+    if image.width * image.height <= FULL_SIZE_MAX_PIXELS or image.mode[:1] in ("I", "F"):
+        return image
+    with translate_decoder_errors():
+        if image.mode not in ("L", "RGB", "RGBA", "CMYK"):
+            kept = "RGBA" if image.has_transparency_data else "L" if image.mode == "1" else "RGB"
+            image = image.convert(kept)
+        return image.reduce(2, box=(0, 0, image.width // 2 * 2, image.height // 2 * 2))
 
 
 def _extrema(image: Image.Image) -> list[tuple[float, float]]:
@@ -267,6 +281,30 @@ def metadata_texts(data: bytes) -> dict[str, str]:
     Verbatim; anyone can edit them, so they are data to be shown as a quotation, never obeyed.
     Absent ones are left out. Raises `UnreadableImage`.
     """
+    if is_plain(data):
+        return _metadata_texts(data)
+    return dict(POOL.call("tools.media.images:metadata_for_parent", data)[0]["texts"])
+
+
+def date_taken(data: bytes) -> datetime | None:
+    """When a picture was taken by its EXIF (`DateTimeOriginal`), in the camera's own time zone.
+
+    None without such an entry, or with one that is no date. Anyone can edit it. Raises
+    `UnreadableImage`.
+    """
+    if is_plain(data):
+        return _date_taken(data)
+    taken = POOL.call("tools.media.images:metadata_for_parent", data)[0]["taken"]
+    return None if taken is None else datetime.fromisoformat(taken)
+
+
+def metadata_for_parent(data: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """In the decoder process: the texts of a picture, and when it was taken."""
+    texts, taken = _metadata_texts(data), _date_taken(data)
+    yield {"texts": texts, "taken": None if taken is None else taken.isoformat()}, b""
+
+
+def _metadata_texts(data: bytes) -> dict[str, str]:
     raw = camera_raw.read_camera_raw(data)
     if raw is not None and not data.startswith(_SIGNATURES):
         data = raw.preview or data
@@ -286,12 +324,7 @@ def metadata_texts(data: bytes) -> dict[str, str]:
     }
 
 
-def date_taken(data: bytes) -> datetime | None:
-    """When a picture was taken by its EXIF (`DateTimeOriginal`), in the camera's own time zone.
-
-    None without such an entry, or with one that is no date. Anyone can edit it. Raises
-    `UnreadableImage`.
-    """
+def _date_taken(data: bytes) -> datetime | None:
     raw = camera_raw.read_camera_raw(data)
     if raw is not None and not data.startswith(_SIGNATURES):
         data = raw.preview or data
@@ -431,62 +464,3 @@ def perceptual_hash(pixels: Pixels) -> int:
 def hash_distance(a: int, b: int) -> int:
     """Hamming distance of two perceptual hashes: 0 to 64; about 32 for unrelated images."""
     return (a ^ b).bit_count()
-
-
-def walk(
-    folders: Sequence[Path], *, follow_links: bool = True, without: Sequence[Path] = ()
-) -> Iterator[WalkedFile]:
-    """Yield every file below the folders (or the given files), in a reproducible order.
-
-    Hidden files are included: a search for evidence allows no exceptions. Each folder is entered
-    once, however many links lead to it. With `follow_links` off, links that lead out of all the
-    folders are yielded with a `problem`. Folders in `without` are skipped silently. Entries that
-    are unreadable, or neither file nor folder, are yielded with their `problem`. Raises
-    `SetupError` for a path that does not exist, before anything is yielded.
-    """
-    for path in folders:
-        if not os.path.lexists(path):
-            raise SetupError(f"{str(path)!r} does not exist; `unmask index` wants a folder")
-    within = None if follow_links else tuple(folder.resolve() for folder in folders)
-    return _walk(folders, within, frozenset(folder.resolve() for folder in without))
-
-
-def _walk(
-    folders: Sequence[Path], within: tuple[Path, ...] | None, without: frozenset[Path]
-) -> Iterator[WalkedFile]:
-    entered: set[tuple[int, int]] = set()
-    waiting = list(reversed(folders))  # a stack: trees may be deeper than the recursion limit
-    while waiting:
-        path = waiting.pop()
-        try:
-            status = path.stat()
-            if within is not None and path.is_symlink() and _leads_out(path, within):
-                yield WalkedFile(path, "link out of the folder")
-            elif stat.S_ISDIR(status.st_mode):
-                if without and path.resolve() in without:
-                    continue
-                if (status.st_dev, status.st_ino) not in entered:
-                    entered.add((status.st_dev, status.st_ino))
-                    waiting += _children_last_first(path)
-            elif stat.S_ISREG(status.st_mode):
-                yield WalkedFile(path)
-            else:
-                yield WalkedFile(path, "not a regular file")
-        except OSError as error:
-            yield WalkedFile(path, _walk_problem(error, path))
-
-
-def _leads_out(link: Path, folders: Sequence[Path]) -> bool:
-    target = link.resolve()
-    return not any(target.is_relative_to(folder) for folder in folders)
-
-
-def _children_last_first(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:
-        names = sorted((entry.name for entry in entries), key=os.fsencode, reverse=True)
-    return [folder / name for name in names]
-
-
-def _walk_problem(error: OSError, path: Path) -> str:
-    # Includes "too many levels of symbolic links", which stat() reports as a separate error.
-    return "broken link" if path.is_symlink() else (error.strerror or str(error)).lower()

@@ -1,5 +1,7 @@
 """Opens videos and animations and samples evenly spaced frames; the only runtime user of PyAV.
 
+All of that happens in a process that has limits (`tools.media.decoder_process`).
+
 Videos, like images, are recognised by their bytes, not their names. Pixels are returned as (h, w,
 3) uint8 RGB, upright and with square pixels. Only one frame is held at a time. A video never causes
 another file to be opened: playlists and external references are refused.
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from tools.media import animations
+from tools.media.decoder_process.pool import POOL
 from tools.media.frames import MAX_FRAMES, Video, VideoFrame, sampled_frame_count
 from tools.media.images import (
     FULL_SIZE_MAX_PIXELS,
@@ -57,31 +60,14 @@ def probe_video(path: Path) -> Video:
 
     Raises `UnreadableImage`, with the reasons for images and "no video stream" (audio only).
     """
-    if animations.file_may_be_animated(path):
-        return animations.probe_animation(path)
-    with _opened(path) as (container, stream):
-        times = [_seconds(packet, stream) for packet in _packets(container, stream)]
-        known = [time for time in times if time is not None] or [0.0]
-        if not times:
-            raise UnreadableImage("damaged", "no frame is left")
-        spread = max(known) - min(known)
-        one = spread / (len(times) - 1) if spread else 1.0 / _rate(stream)
-        return Video(
-            path=path,
-            format=_format(container),
-            frames=len(times),
-            first_s=min(known),
-            duration_s=one * len(times),
-            texts=_texts(container, stream),
-        )
+    told, _ = POOL.call("tools.media.videos:video_for_parent", arguments=_file(path))
+    return Video(path=path, **told)
 
 
 def video_metadata_texts(path: Path) -> dict[str, str]:
     """A video's own metadata texts, without reading the whole file."""
-    if animations.file_may_be_animated(path):
-        return metadata_texts(read_bytes(path))
-    with _opened(path) as (container, stream):
-        return _texts(container, stream)
+    told, _ = POOL.call("tools.media.videos:texts_for_parent", arguments=_file(path))
+    return dict(told)
 
 
 def sample_frames(video: Path | Video, *, at_most: int = MAX_FRAMES) -> Iterator[VideoFrame]:
@@ -91,21 +77,14 @@ def sample_frames(video: Path | Video, *, at_most: int = MAX_FRAMES) -> Iterator
     Raises `UnreadableImage` if the video cannot be opened or its frames are too large.
     """
     video = probe_video(video) if isinstance(video, Path) else video
-    if animations.file_may_be_animated(video.path):
-        yield from animations.sample_frames(video, at_most=at_most)
-        return
-    wanted = sampled_frame_count(video, at_most)
-    step = video.duration_s / wanted
-    half_a_frame = video.duration_s / video.frames / 2
-    targets = [video.first_s + number * step - half_a_frame for number in range(wanted)]
-    with _opened(video.path) as (container, stream):
-        taken = (
-            _strictly_later(_decoded(container, stream))
-            if wanted == video.frames
-            else _frames_at(targets, container, stream, jumping=step >= _SEEK_FROM_S)
-        )
-        for number, (time_s, decoded) in enumerate(taken):
-            yield VideoFrame(time_s=time_s, number=number, pixels=_upright(decoded, stream))
+    arguments = {**_file(video.path), "video": video.to_json(), "at_most": at_most}
+    frames = POOL.stream(
+        "tools.media.videos:frames_for_parent",
+        arguments=arguments,
+        renewed=not animations.file_may_be_animated(video.path),
+    )
+    for told, pixels in frames:
+        yield VideoFrame(told["time_s"], told["number"], _unpacked(told, pixels))
 
 
 def frame_at(path: Path, time_s: float) -> Pixels:
@@ -113,21 +92,8 @@ def frame_at(path: Path, time_s: float) -> Pixels:
 
     Raises `UnreadableImage`, also if there is no longer a frame at that time.
     """
-    if animations.file_may_be_animated(path):
-        return animations.frame_at(path, time_s)
-    tolerance = 5e-4  # times are kept to the millisecond
-    with _opened(path) as (container, stream):
-        _seek(time_s, container, stream)
-        for found_s, decoded in _decoded(container, stream):
-            if abs(found_s - time_s) <= tolerance:
-                return _upright(decoded, stream)
-            if found_s > time_s:
-                break
-    with _opened(path) as (container, stream):  # seeking failed: decode from the start
-        for found_s, decoded in _decoded(container, stream):
-            if abs(found_s - time_s) <= tolerance:
-                return _upright(decoded, stream)
-    raise UnreadableImage("damaged", "the frame is no longer there")
+    arguments = {**_file(path), "time_s": time_s}
+    return _unpacked(*POOL.call("tools.media.videos:frame_for_parent", arguments=arguments))
 
 
 def photo_at(path: Path, time_s: float, *, image_id: str) -> Photo:
@@ -150,6 +116,104 @@ def frame_to_photo(video: Video, pixels: Pixels, *, image_id: str) -> Photo:
 def read_pixels_at(path: Path, time_s: float | None) -> Pixels:
     """The pixels of a photograph (`time_s` None), or of a video's frame at `time_s`."""
     return read_photo(path).pixels if time_s is None else frame_at(path, time_s)
+
+
+def _file(path: Path) -> dict[str, Any]:
+    return {"path": str(path.absolute())}  # the process may have been started in another folder
+
+
+def _unpacked(told: Mapping[str, Any], pixels: bytearray) -> Pixels:
+    return np.frombuffer(pixels, np.uint8).reshape(told["shape"])
+
+
+# -- in the decoder process ---------------------------------------------------------------------
+
+
+def video_for_parent(_: bytes, *, path: str) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """What `probe_video` returns."""
+    yield _probe(Path(path)).to_json(), b""
+
+
+def texts_for_parent(_: bytes, *, path: str) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """What `video_metadata_texts` returns."""
+    if animations.file_may_be_animated(Path(path)):
+        yield dict(metadata_texts(read_bytes(Path(path)))), b""
+        return
+    with _opened(Path(path)) as (container, stream):
+        yield _texts(container, stream), b""
+
+
+def frames_for_parent(
+    _: bytes, *, path: str, video: dict[str, Any], at_most: int
+) -> Iterator[tuple[dict[str, Any], memoryview]]:
+    """What `sample_frames` yields."""
+    for frame in _sample(Video(path=Path(path), **video), at_most):
+        told = {"time_s": frame.time_s, "number": frame.number, "shape": frame.pixels.shape}
+        yield told, np.ascontiguousarray(frame.pixels).data
+
+
+def frame_for_parent(
+    _: bytes, *, path: str, time_s: float
+) -> Iterator[tuple[dict[str, Any], memoryview]]:
+    """What `frame_at` returns."""
+    pixels = np.ascontiguousarray(_frame_at(Path(path), time_s))
+    yield {"shape": pixels.shape}, pixels.data
+
+
+def _probe(path: Path) -> Video:
+    if animations.file_may_be_animated(path):
+        return animations.probe_animation(path)
+    with _opened(path) as (container, stream):
+        times = [_seconds(packet, stream) for packet in _packets(container, stream)]
+        known = [time for time in times if time is not None] or [0.0]
+        if not times:
+            raise UnreadableImage("damaged", "no frame is left")
+        spread = max(known) - min(known)
+        one = spread / (len(times) - 1) if spread else 1.0 / _rate(stream)
+        return Video(
+            path=path,
+            format=_format(container),
+            frames=len(times),
+            first_s=min(known),
+            duration_s=one * len(times),
+            texts=_texts(container, stream),
+        )
+
+
+def _sample(video: Video, at_most: int) -> Iterator[VideoFrame]:
+    if animations.file_may_be_animated(video.path):
+        yield from animations.sample_frames(video, at_most=at_most)
+        return
+    wanted = sampled_frame_count(video, at_most)
+    step = video.duration_s / wanted
+    half_a_frame = video.duration_s / video.frames / 2
+    targets = [video.first_s + number * step - half_a_frame for number in range(wanted)]
+    with _opened(video.path) as (container, stream):
+        taken = (
+            _strictly_later(_decoded(container, stream))
+            if wanted == video.frames
+            else _frames_at(targets, container, stream, jumping=step >= _SEEK_FROM_S)
+        )
+        for number, (time_s, decoded) in enumerate(taken):
+            yield VideoFrame(time_s=time_s, number=number, pixels=_upright(decoded, stream))
+
+
+def _frame_at(path: Path, time_s: float) -> Pixels:
+    if animations.file_may_be_animated(path):
+        return animations.frame_at(path, time_s)
+    tolerance = 5e-4  # times are kept to the millisecond
+    with _opened(path) as (container, stream):
+        _seek(time_s, container, stream)
+        for found_s, decoded in _decoded(container, stream):
+            if abs(found_s - time_s) <= tolerance:
+                return _upright(decoded, stream)
+            if found_s > time_s:
+                break
+    with _opened(path) as (container, stream):  # seeking failed: decode from the start
+        for found_s, decoded in _decoded(container, stream):
+            if abs(found_s - time_s) <= tolerance:
+                return _upright(decoded, stream)
+    raise UnreadableImage("damaged", "the frame is no longer there")
 
 
 # -- PyAV ---------------------------------------------------------------------------------------
@@ -311,7 +375,8 @@ def _upright(decoded: "Decoded", stream: "VideoStream") -> Pixels:
     aspect = float(stream.sample_aspect_ratio or 1)
     wide = round(width * aspect) if 0.1 < aspect < 10 else width
     _refuse_too_large(wide, height)
-    pixels = decoded.reformat(width=wide, height=height, format="rgb24").to_ndarray()
+    # Each frame would start as many threads as there are cores, which live as long as the frame.
+    pixels = decoded.reformat(width=wide, height=height, format="rgb24", threads=1).to_ndarray()
     return _shown(np.asarray(pixels, np.uint8), _display_matrix(decoded))
 
 

@@ -20,7 +20,8 @@ from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder
 from tools.gallery.records import FramePosition
 from tools.media.animations import MULTIPAGE_FORMATS, file_may_be_animated, probe_animation_bytes
 from tools.media.frames import Video, VideoFrame
-from tools.media.images import UnreadableImage, read_bytes, read_photo, walk
+from tools.media.images import UnreadableImage, read_bytes, read_photo
+from tools.media.paths import walk
 from tools.media.video_signatures import is_video, video_sha256
 from tools.media.videos import frame_to_photo, probe_video, sample_frames
 from tools.search.photo_cache import PhotoCache

@@ -94,7 +94,7 @@ class Bundle:
                 tuple(SignedHead(**row) for row in data["heads"]),
                 signers,
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._refused(f"its record is damaged ({type(error).__name__})") from error
         if record.case != self.case or not _CASE_ID.fullmatch(record.case) or not record.entries:
             raise self._refused("its record is not that of the case it names")
@@ -175,7 +175,7 @@ class Bundle:
             fields = ("format", "case", "exported", "key", "public_key", "signature")
             format, case, at, key, public, signature = (str(given[name]) for name in fields)
             raw = bytes.fromhex(public)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._refused("its signature is damaged") from error
         if format != FORMAT:
             raise self._refused(f"its format is {format[:40]!r}; this version reads {FORMAT}")

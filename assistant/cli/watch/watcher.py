@@ -14,7 +14,7 @@ from tools.gallery.access_log import record_access
 from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.media.file_names import printable
-from tools.media.images import walk
+from tools.media.paths import walk
 from tools.search.new_pictures import assess_pictures
 from tools.search.query import Query
 from tools.search.query_files import query_from_files

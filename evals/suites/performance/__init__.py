@@ -1,1 +1,1 @@
-"""Speed, size and durability of the application."""
+"""Speed and size of the application."""

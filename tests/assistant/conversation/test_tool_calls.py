@@ -1,9 +1,10 @@
 """Parsing tool calls in model text: both formats, streamed in pieces, and malformed calls."""
 
+import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.conversation.steps import ToolCall
@@ -12,6 +13,7 @@ from assistant.conversation.tool_calls import (
     ToolCallFormat,
     ToolCallParser,
     detect_format,
+    parse_call,
 )
 from tests.support.scripted_model import format_calls, parse_text
 
@@ -35,6 +37,7 @@ def test_what_is_written_is_read_back(form: ToolCallFormat) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @given(seed=st.integers(), before=st.text("ab <tool_cal>\n", max_size=30))
+@settings(deadline=None)  # machines may be busy
 def test_pieces_may_be_cut_anywhere(form: ToolCallFormat, seed: int, before: str) -> None:
     """However the text is cut, the same is shown and called, and no tag is ever shown."""
     text = f"{before}{format_calls(CALLS, form)}\nDone."
@@ -90,3 +93,22 @@ def test_the_form_is_read_from_the_template() -> None:
     assert detect_format("<tool_call>\\n<function=example>") == "qwen_xml"
     assert detect_format('<tool_call>\\n{"name": <function-name>') == "hermes"
     assert detect_format("{{ messages }}") is None
+
+
+@given(st.text() | st.text('[]{}<>=/":, 01', max_size=40), st.data())
+@settings(deadline=None)  # machines may be busy
+def test_any_body_is_a_call_or_says_why(body: str, draw: st.DataObject) -> None:
+    """Both forms, whatever stands between the tags."""
+    form = draw.draw(st.sampled_from(FORMS))
+    found = parse_call(draw.draw(st.sampled_from(("", "<function=a><parameter=b>"))) + body, form)
+    assert isinstance(found, ToolCall) or found.error.isprintable()
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, '{"a":' * 100_000, "9" * 10_000])
+def test_json_without_measure_is_no_call(value: str) -> None:
+    """Brackets in brackets and endless numbers end the call, not the turn."""
+    assert isinstance(parse_call(value, "hermes"), InvalidToolCall)
+    twice = json.dumps({"name": "find_person", "arguments": value})
+    assert isinstance(parse_call(twice, "hermes"), InvalidToolCall)
+    written = f"<function=find_person><parameter=photos>{value}</parameter></function>"
+    assert parse_call(written, "qwen_xml") == ToolCall("find_person", {"photos": value})

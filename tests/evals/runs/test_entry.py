@@ -67,7 +67,7 @@ def test_an_unknown_name_ends_with_2_and_the_list(capsys: pytest.CaptureFixture[
     assert entry.main(["run", "sise"]) == 2
     output = capsys.readouterr()
     assert "'sise'" in output.err
-    assert "durability" in output.err
+    assert "chaos" in output.err
     assert output.out == ""
 
 

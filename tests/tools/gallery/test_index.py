@@ -30,7 +30,7 @@ HARMS = (
     ("link_lists.bin", "overwrite"),
     ("index_metadata.pickle", "delete"),
 )
-"""`python -m evals run durability` tries every file with every harm."""
+"""`python -m evals run chaos` tries every file with every harm."""
 
 
 def unit_vectors(count: int, *, seed: int = 0) -> np.ndarray:

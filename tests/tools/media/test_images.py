@@ -22,14 +22,13 @@ from tools.media.images import (
     UNMASK_MARK,
     Photo,
     UnreadableImage,
-    WalkedFile,
     decode_photo,
     hash_distance,
     image_id,
     perceptual_hash,
     read_photo,
-    walk,
 )
+from tools.media.paths import WalkedFile, walk
 
 pytestmark = pytest.mark.fast
 

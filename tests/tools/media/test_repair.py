@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.conftest import Encode
+from tools.media.decoder_process.pool import POOL
 from tools.media.images import UnreadableImage, decode_photo
 
 
@@ -107,6 +108,7 @@ def test_what_is_too_large_to_keep_is_halved(
     astronaut: np.ndarray, encode: Encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Above the one limit pictures are read at half their size, above the other not at all."""
+    monkeypatch.setattr(POOL, "runs_here", True)
     monkeypatch.setattr("tools.media.images.FULL_SIZE_MAX_PIXELS", 512 * 512 - 1)
     for format in ("JPEG", "PNG", "TIFF"):
         photo = decode_photo(encode(Image.fromarray(astronaut), format))

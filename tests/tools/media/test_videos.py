@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support.clips import grey, level, write_clip, write_sound
+from tools.media.decoder_process.pool import POOL
 from tools.media.frames import MIN_FRAMES
 from tools.media.images import UNMASK_MARK, UnreadableImage
 from tools.media.video_signatures import is_video
@@ -215,6 +216,7 @@ def test_frames_that_are_too_large_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit of pictures holds for frames, before any is decoded."""
+    monkeypatch.setattr(POOL, "runs_here", True)
     monkeypatch.setattr("tools.media.videos.FULL_SIZE_MAX_PIXELS", 5000)
     with pytest.raises(UnreadableImage, match="too large"):
         probe_video(write_clip(tmp_path / "a.mp4", [grey(1)] * 3))

@@ -151,6 +151,11 @@ def print_sound_extent() -> None:
     sys.stdout.write(json.dumps(asdict(extent)) + "\n")
 
 
+def load_chroma() -> None:
+    """Import Chroma now, which takes seconds, instead of when an index is first opened."""
+    import chromadb  # noqa: F401
+
+
 def _client(folder: Path) -> "Client":
     import chromadb
     from chromadb.api.shared_system_client import SharedSystemClient

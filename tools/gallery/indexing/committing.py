@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from tools.faces.detection import MOST_FACES
 from tools.gallery.indexing import free_memory
 from tools.gallery.indexing.batches import BATCH_FILES, Batch
 from tools.gallery.indexing.progress import IndexTally
@@ -51,6 +52,7 @@ class Committer:
         self._tally.counts.update(
             images=len(images), faces=faces, videos=len(videos), frames=len(frames)
         )
+        self._tally.crowds += sum(len(image.faces) >= MOST_FACES for image in images)
         if self._on_indexed is not None and images:
             self._on_indexed([image.id for image in images])
         self._catch_up(faces=faces, images=len(images))

@@ -9,7 +9,7 @@ from tools.gallery.indexing.progress import IndexTally
 from tools.gallery.indexing.read_ahead import FileToOpen
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FileRecord
-from tools.media.images import WalkedFile, walk
+from tools.media.paths import WalkedFile, walk
 from tools.media.skip_reasons import RETRIED_REASONS
 
 

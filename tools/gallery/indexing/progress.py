@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.faces.detection import MOST_FACES
 from tools.media.frames import MAX_FRAMES
 
 _NAMED_SKIPS = 1000  # limited, so that memory does not grow with the number of files
@@ -70,13 +71,15 @@ class IndexingInterrupted(KeyboardInterrupt):
 class IndexTally:
     """Counts a job's results, and reports to `on_progress` at most every tenth of a second.
 
-    `counts` holds images, faces, videos, frames, known, duplicates and missing.
+    `counts` holds images, faces, videos, frames, known, duplicates and missing; `crowds` counts
+    pictures with as many faces as are measured at most.
     """
 
     def __init__(self, on_progress: Callable[[IndexProgress], None] | None) -> None:
         self.files_done = self.files_total = 0
         self.counts = Counter[str]()
         self.long_documents: list[str] = []
+        self.crowds = 0
         self._on_progress = on_progress
         self._skipped = Counter[str]()
         self._skipped_files: list[tuple[Path, str]] = []
@@ -117,10 +120,20 @@ class IndexTally:
             skipped=dict(self._skipped),
             skipped_files=tuple(self._skipped_files),
             seconds=time.monotonic() - self._started,
-            notices=(*notices, *_of_long(self.long_documents)),
+            notices=(*notices, *_of_long(self.long_documents), *_of_crowds(self.crowds)),
             videos_added=self.counts["videos"],
             frames_added=self.counts["frames"],
         )
+
+
+def _of_crowds(pictures: int) -> tuple[str, ...]:
+    """Notice about pictures with more faces than are indexed."""
+    if not pictures:
+        return ()
+    return (
+        f"{pictures} with {MOST_FACES} faces or more: the {MOST_FACES} largest of each are "
+        "indexed; cut the picture into parts to index every face",
+    )
 
 
 def _of_long(documents: Sequence[str]) -> tuple[str, ...]:

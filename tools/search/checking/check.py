@@ -14,9 +14,12 @@ import numpy as np
 
 from tools.errors import SetupError, ToolError
 from tools.faces.analyser import Face
+from tools.faces.detection import MOST_FACES
 from tools.gallery.records import FaceRecord
 from tools.localisers import localise_forgery
-from tools.media.images import UnreadableImage, read_photo, walk
+from tools.media.file_names import printable
+from tools.media.images import UnreadableImage, read_photo
+from tools.media.paths import walk
 from tools.media.videos import frame_at
 from tools.provenance.findings import Provenance
 from tools.provenance.reading import read_provenance
@@ -34,6 +37,9 @@ from tools.verdict.template_writer import explain_alone, render
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the stage ("reading" or "looking closer"), the number done and the total."""
+
+MOST_CHECKED_FACES = 30
+"""Faces of one picture that are judged alone, the largest ones: each takes seconds."""
 
 _MAPPED: tuple[Verdict, ...] = ("impersonation", "forged", "inconclusive")
 """Verdicts with which the signs of forgery are located, besides faces that read as forged."""
@@ -79,7 +85,11 @@ def check_photos(
         faces=tuple(faces),
         references=() if query is None else tuple(dict.fromkeys(query.paths)),
         problems=(*doubts, *problems),
-        warnings=(*(_alone_note(faces) if query is None else query.warnings), *instruments.notices),
+        warnings=(
+            *made.notes,
+            *(_alone_note(faces) if query is None else query.warnings),
+            *instruments.notices,
+        ),
         files=len(files),
         profile=instruments.profile,
         provenance=tuple(origins.values()),
@@ -138,6 +148,7 @@ class _Check:
     ) -> None:
         self._pictures, self._chosen, self._tell = pictures, chosen, tell
         self._models = instruments
+        self.notes: list[str] = []
 
     def against(self, query: Query) -> list[CheckedFace]:
         """The faces as a search among them would rank them: one per picture or video."""
@@ -157,7 +168,7 @@ class _Check:
 
     def alone(self) -> list[CheckedFace]:
         """Every chosen face by itself, those most likely forged first."""
-        records = [face for it in self._chosen for face in self._faces(it)]
+        records = [face for it in self._chosen for face in self._largest(self._faces(it))]
         checked = list[CheckedFace]()
         for done, record in enumerate(records):
             self._tell("looking closer", done, len(records))
@@ -165,6 +176,20 @@ class _Check:
                 checked.append(self._by_itself(record))
         self._tell("looking closer", len(records), len(records))
         return sorted(checked, key=lambda it: -(it.assessment.fake_probability or 0.0))
+
+    def _largest(self, faces: Sequence[FaceRecord]) -> Sequence[FaceRecord]:
+        """The faces without the smallest of a crowd, which a note names."""
+        image = faces[0].image_id if faces else ""
+        if len(faces) <= MOST_CHECKED_FACES or any(it.image_id != image for it in faces):
+            return faces
+        name = printable(Path(self._pictures.paths_of(image)[0].name))
+        more = " or more" if len(faces) >= MOST_FACES else ""
+        self.notes.append(
+            f"{name!r} shows {len(faces)} faces{more}: the {MOST_CHECKED_FACES} largest were "
+            "checked; choose another with --face, or cut the picture into parts"
+        )
+        largest = sorted(faces, key=lambda it: -it.face.quality.width_px)[:MOST_CHECKED_FACES]
+        return sorted(largest, key=lambda it: it.ordinal)
 
     def _faces(self, file_id: str) -> list[FaceRecord]:
         """The faces of a file that are to be judged."""

@@ -20,7 +20,8 @@ import numpy as np
 
 from tools.detectors.networks.class_labels import LabelMeaning, label_meaning
 from tools.errors import SetupError
-from tools.media.images import UnreadableImage, read_photo, walk
+from tools.media.images import UnreadableImage, read_photo
+from tools.media.paths import walk
 
 Split = Literal["learn", "judge", "test"]
 SPLIT_FRACTIONS: Mapping[Split, float] = {"learn": 0.70, "judge": 0.15, "test": 0.15}

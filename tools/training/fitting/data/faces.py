@@ -15,7 +15,8 @@ import numpy as np
 
 from tools.errors import ToolError
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.media.images import Photo, WalkedFile, decode_photo, read_bytes, walk
+from tools.media.images import Photo, decode_photo, read_bytes
+from tools.media.paths import WalkedFile, walk
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done, and the total."""

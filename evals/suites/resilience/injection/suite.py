@@ -32,7 +32,7 @@ from assistant.case.signing import SigningKeys
 from assistant.chat_model.local.model import LocalVLM
 from assistant.settings import Settings
 from evals.options import EvalOptions, no_progress
-from evals.suites.injection.attack_effects import (
+from evals.suites.resilience.injection.attack_effects import (
     EFFECTS,
     Observation,
     Pair,
@@ -40,8 +40,8 @@ from evals.suites.injection.attack_effects import (
     largest_shift,
     observe_case,
 )
-from evals.suites.injection.attacked_cases import TARGET, AttackScenes, inject_into_tool
-from evals.suites.injection.attacks import CHANNELS, GOALS, LEADS, Attack, sample_attacks
+from evals.suites.resilience.injection.attacked_cases import TARGET, AttackScenes, inject_into_tool
+from evals.suites.resilience.injection.attacks import CHANNELS, GOALS, LEADS, Attack, sample_attacks
 from tools.agent_tools.workspace import Workspace
 from tools.checkpoints.table import CHAT_WEIGHTS_DIR
 from tools.verdict.handles import sanitise_text

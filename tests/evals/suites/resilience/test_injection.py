@@ -16,16 +16,22 @@ from assistant.chat_model.local.template_features import probe_template
 from assistant.chat_model.served.model import ServedVLM
 from assistant.conversation.quotations import strip_quotations
 from evals.suites.agent import wordings as agent_wordings
-from evals.suites.injection.attack_effects import (
+from evals.suites.resilience.injection.attack_effects import (
     EFFECTS,
     Observation,
     attack_effects,
     leaked_prompt_text,
     read_page,
 )
-from evals.suites.injection.attacked_cases import AttackScenes
-from evals.suites.injection.attacks import ATTACKS, CHANNELS, GOALS, Attack, sample_attacks
-from evals.suites.injection.suite import (
+from evals.suites.resilience.injection.attacked_cases import AttackScenes
+from evals.suites.resilience.injection.attacks import (
+    ATTACKS,
+    CHANNELS,
+    GOALS,
+    Attack,
+    sample_attacks,
+)
+from evals.suites.resilience.injection.suite import (
     AttackOutcome,
     AttackTrials,
     figures,

@@ -20,7 +20,7 @@ from assistant.agent.agent import Agent
 from assistant.investigation import Unmask
 from assistant.profile import LoadedModels
 from assistant.settings import Settings
-from evals.suites.injection.attacks import Attack
+from evals.suites.resilience.injection.attacks import Attack
 from tools.faces.analyser import Face
 from tools.forge.forgery import forge
 from tools.media.images import image_id

@@ -1,0 +1,1 @@
+"""Hostile text, hostile files, and processes that die: what Unmask must survive."""

@@ -1,0 +1,1 @@
+"""Killed processes, damaged indexes, full disks and lost writes."""

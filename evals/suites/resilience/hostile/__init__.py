@@ -1,0 +1,1 @@
+"""Hostile files through every door: reading, searching, checking, chatting, uploading."""

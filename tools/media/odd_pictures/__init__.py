@@ -1,0 +1,1 @@
+"""Odd picture files: camera raws, deep samples, and damage that can be repaired."""
