@@ -19,7 +19,12 @@ import numpy as np
 from tools.detectors.clip_heads.patches import PatchDetector
 from tools.encoder.clip import Encoder
 from tools.encoder.tiles import TileScorer, picture_map, smooth_map, top_mean
-from tools.localisers.map_scales import NO_FINDING_TEXT, MapThreshold
+from tools.localisers.map_scales import (
+    NO_FINDING_TEXT,
+    MapThreshold,
+    image_map_name,
+    map_threshold,
+)
 from tools.localisers.overlay import overlay_heatmap
 from tools.localisers.protocol import ScoringHead
 from tools.search.model_bundle import ModelBundle
@@ -28,6 +33,8 @@ from tools.verdict.interpretation import UNCALIBRATED
 SCORE = "image/patches"
 LIMITS = "Text, logos, screens and strong blur stand out too; a dark map proves nothing."
 _SHOWN_PX = 960
+_USUAL_SHARE = 0.80
+"""Heat that occurs somewhere in this share of authentic photographs is not drawn."""
 
 
 def score_tiles_by_features(encoder: Encoder, head: ScoringHead) -> TileScorer:
@@ -92,6 +99,17 @@ class PatchMap:
         if self.has_finding is None:
             return f"{UNCALIBRATED}; {strongest}"
         return f"stands out from authentic photographs; {strongest}"
+
+
+def whole_picture_map(pixels: np.ndarray, instruments: ModelBundle) -> PatchMap | None:
+    """The map of a picture; None if it is too small, or the profile has no reader."""
+    heat = image_heatmap(pixels, instruments)
+    if heat is None:
+        return None
+    known = instruments.rule.references.get(SCORE) if instruments.rule else None
+    usual = known.quantile(_USUAL_SHARE) if known else 0.0
+    scale = map_threshold(image_map_name(*pixels.shape[:2]), instruments.encoder)
+    return patch_map(pixels, heat, usual=usual, scale=scale)
 
 
 def patch_map(
