@@ -5,7 +5,7 @@ without metadata.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,20 +64,30 @@ class Illustrations:
 
 
 def illustrate(
-    findings: Findings, query: Query, *, models: ModelBundle | None = None
+    findings: Findings,
+    query: Query,
+    *,
+    models: ModelBundle | None = None,
+    names: Mapping[Path, str] | None = None,
 ) -> Illustrations:
-    """Read and draw every picture. Without `models` there are no maps."""
+    """Read and draw every picture. Without `models` there are no maps.
+
+    `names` are those that query photos had when they were given, by their present paths.
+    """
     photos = [(read_pixels_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
     return Illustrations(
-        tuple(_query_picture(path, look) for path, look in zip(query.paths, photos, strict=True)),
+        tuple(
+            _query_picture((names or {}).get(path) or printable(Path(path.name)), look)
+            for path, look in zip(query.paths, photos, strict=True)
+        ),
         tuple(_hit_pictures(hit, photos, models=models) for hit in findings.hits),
     )
 
 
-def _query_picture(path: Path, look: FaceInImage) -> QueryPicture:
+def _query_picture(name: str, look: FaceInImage) -> QueryPicture:
     pixels, face = look
     return QueryPicture(
-        printable(Path(path.name)),
+        name,
         data_uri(draw_box(pixels, face.box, longest_px=_PICTURE_PX)),
         data_uri(aligned_crop(pixels, face.keypoints, size=_FACE_PX)),
     )
