@@ -29,13 +29,14 @@ from assistant.agent.directed_turns import (
     written,
 )
 from assistant.agent.explicit_requests import correct_arguments, parse_face_number
-from assistant.agent.list_questions import plan_hit_list_turn
+from assistant.agent.list_questions import offer_of_more, plan_hit_list_turn
 from assistant.agent.model_stream import ModelStream, Passing, TextDelta, TurnCancelled, Waiting
 from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
-from assistant.agent.requests.planning import ACTS, Plan, Request, plan_request
+from assistant.agent.requests.parts import Part, read_parts
+from assistant.agent.requests.planning import Plan, Request, plan_request
 from assistant.agent.requests.reader import ReadsRequests
-from assistant.agent.requests.state import state_of
-from assistant.case.record import Case
+from assistant.agent.requests.state import SEARCHES, state_of
+from assistant.case.record import Case, names_of
 from assistant.case.recorded_tools import RecordedTools, Turn
 from assistant.conversation.messages import CONTEXT_BUDGET_CHARS, conversation_messages
 from assistant.conversation.quotations import strip_quotations
@@ -69,6 +70,8 @@ from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import SeveralFaces
+from tools.verdict.clauses import join_with_and
+from tools.verdict.handles import quote_untrusted
 
 MAX_STEPS = 6
 """Maximum number of model calls in one turn; the last one offers no tools."""
@@ -76,10 +79,6 @@ MAX_STEPS = 6
 
 READ_CALL_PREFIX = "read_"
 """Prefix of the ids of calls that answer what the request reader understood."""
-
-SURE_TO_ANSWER, SURE_TO_ACT = 0.25, 0.5
-"""Probabilities of a request's class below which the application asks again."""
-
 
 Event = Passing | Step
 
@@ -280,33 +279,48 @@ class Agent:
             )
         return question
 
-    def _directed(self, directed: PlannedTurn, *, narrated: bool = True) -> Iterator[Event]:
-        """Execute and record the planned calls like any other, then word their results.
+    def _directed(self, directed: PlannedTurn) -> Iterator[Event]:
+        """Execute and record the planned calls like any other, then word their results."""
+        calls = tuple(
+            replace(call, id=f"{PLANNED_CALL_PREFIX}{number}")
+            for number, call in enumerate(directed.calls, start=1)
+        )
+        answered = yield from self._called_in_order(calls, resume_with=directed)
+        yield from self._worded(directed, answered)
 
-        If not `narrated`, no model is asked for words.
-        """
+    def _called_in_order(
+        self, calls: Sequence[ToolCall], *, resume_with: PlannedTurn | None = None
+    ) -> Generator[Event, None, list[tuple[ToolCall, ToolResult]]]:
+        """Execute and record calls; a question which face is meant resumes with all of them."""
         answered: list[tuple[ToolCall, ToolResult]] = []
-        for number, call in enumerate(directed.calls, start=1):
+        for call in calls:
             if self._stopping.is_set():
                 raise TurnCancelled
-            step = replace(call, id=f"{PLANNED_CALL_PREFIX}{number}") if narrated else call
-            yield self._record(step)
-            result = self._result(step)
+            yield self._record(call)
+            result = self._result(call)
             yield self._record(result)
-            answered.append((step, result))
+            answered.append((call, result))
         if self.pending_question is not None and self.pending_question.boxes:
-            self.pending_question = replace(self.pending_question, resume_with=directed)
-        yield from self._worded(directed, answered, narrated=narrated)
+            again = resume_with or PlannedTurn(tuple(calls))
+            self.pending_question = replace(self.pending_question, resume_with=again)
+        return answered
 
     def _worded(
         self,
         directed: PlannedTurn,
         answered: Sequence[tuple[ToolCall, ToolResult]],
         *,
-        narrated: bool,
+        narrated: bool = True,
+        before: tuple[CheckedSentence, ...] = (),
+        left: tuple[str, ...] = (),
     ) -> Iterator[Event]:
+        """Record the answer. If not `narrated`, no model is asked for words.
+
+        `before` are sentences of the application; `left` are questions that were not come to,
+        offered again.
+        """
         began = time.perf_counter()
-        sentences: tuple[CheckedSentence, ...] = ()
+        sentences = before
         worth_wording = any(call.name not in WORDED_TOOLS for call, _ in answered)
         if narrated and worth_wording and all(result.ok for _, result in answered):
             sentences = yield from self._narrated(directed)
@@ -320,10 +334,20 @@ class Agent:
                 *sentences,
                 *filled_in(directed.cites, FactContext.of(self.workspace).fact),
             )
-        if directed.extra_text:
-            sentences = (*sentences, CheckedSentence(directed.extra_text, (), "plain"))
-        yield self._record(ModelText(sentences, None, time.perf_counter() - began))
+        for text in (directed.extra_text, _left_in_words(left)):
+            if text:
+                sentences = (*sentences, CheckedSentence(text, (), "plain"))
+        offers = (*left, *self._more_offers([result for _, result in answered]))
+        yield self._record(ModelText(sentences, None, time.perf_counter() - began, offers))
         self._record_facts(sentences)
+
+    def _more_offers(self, results: Sequence[ToolResult]) -> tuple[str, ...]:
+        """The offer to list further hits, after a search that did not list all."""
+        searched = self.workspace.last_search
+        if searched is None or not any(it.ok and it.name in SEARCHES for it in results):
+            return ()
+        offer = offer_of_more(searched[0])
+        return (offer,) if offer else ()
 
     def _narrated(
         self, directed: PlannedTurn
@@ -360,25 +384,45 @@ class Agent:
 
     def _understood(self, reader: ReadsRequests) -> Iterator[Event]:
         """A turn that the reader understands: its calls, or a text, both of the application."""
-        began = time.perf_counter()
-        steps = self.case.steps()
-        asked = _latest_turn(steps)[0]
+        asked = _latest_turn(self.case.steps())[0]
         assert isinstance(asked, UserTurn)  # noqa: S101 - how `_latest_turn` finds it
         text = strip_quotations(asked.text)
-        reading = reader.read(text, with_photo=bool(asked.photos))
-        plan = plan_request(Request(reading.name, text, state_of(steps), self._folders()))
-        if reading.probability < (SURE_TO_ACT if reading.name in ACTS else SURE_TO_ANSWER):
-            plan = Plan(text=phrases.UNSURE)
-        if plan.calls:
-            calls = [
+        parts, unclear = read_parts(reader, text, with_photo=bool(asked.photos))
+        made, said = list[ToolCall](), set[str]()
+        for number, part in enumerate(parts, start=1):
+            plan = self._planned(part, first=number == 1)
+            calls = tuple(
                 replace(call, id=f"{READ_CALL_PREFIX}{place}")
-                for place, call in enumerate(plan.calls, start=1)
-            ]
-            yield from self._directed(PlannedTurn(tuple(calls)), narrated=False)
-            return
-        sentences = filled_in(plan.text, FactContext.of(self.workspace).fact)
-        yield self._record(ModelText(sentences, None, time.perf_counter() - began))
-        self._record_facts(sentences)
+                for place, call in enumerate(plan.calls, start=len(made) + 1)
+                if (call.name, call.arguments) not in [(it.name, it.arguments) for it in made]
+            )
+            last = number == len(parts)
+            if (not calls and plan.calls) or (plan.text and plan.text in said):
+                if not last or not unclear:
+                    continue  # asked twice in other words
+                plan, calls = Plan(), ()
+            made += calls
+            said.add(plan.text)
+            answered = yield from self._called_in_order(calls)
+            refused = not all(result.ok for _, result in answered)
+            last = last or refused
+            words = () if calls else filled_in(plan.text, FactContext.of(self.workspace).fact)
+            yield from self._worded(
+                PlannedTurn(calls, extra_text=_unanswered(unclear) if last else ""),
+                answered, narrated=False, before=words,
+                left=tuple(it.text for it in parts[number:]) if refused else (),
+            )  # fmt: skip
+            if refused:
+                return
+
+    def _planned(self, part: Part, *, first: bool) -> Plan:
+        """The plan of a part in the present state; photos that came along belong to the first."""
+        if not part.sure:
+            return Plan(text=phrases.UNSURE)
+        state = state_of(self.case.steps())
+        if not first:
+            state = replace(state, new=())
+        return plan_request(Request(part.name, part.text, state, self._folders()))
 
     def _folders(self) -> list[str]:
         """The names of the folders of the listed hits."""
@@ -400,9 +444,13 @@ class Agent:
                 else self._checked(ModelDraft(asked, message.text, FactContext.of(self.workspace)))
             )
             if sentences:
+                results = [
+                    it for it in _latest_turn(self.case.steps()) if isinstance(it, ToolResult)
+                ]
+                offers = () if calls else self._more_offers(results)
                 tokens = message.usage_metadata["output_tokens"] if message.usage_metadata else None
                 duration_s = time.perf_counter() - began
-                yield self._record(ModelText(sentences, tokens, duration_s))
+                yield self._record(ModelText(sentences, tokens, duration_s, offers))
                 self._record_facts(sentences)
             if not calls:
                 return
@@ -527,7 +575,10 @@ class Agent:
         """
         copies = self.case.keep_photos(photos)
         handles = {self.workspace.add_photo(copy): copy for copy in copies}
-        return self.case.begin_turn(text, handles, gallery=self.workspace.gallery)
+        return self.case.begin_turn(
+            text, handles, gallery=self.workspace.gallery,
+            names=names_of(photos, copies, handles),
+        )  # fmt: skip
 
     def _record(self, step: Step) -> Step:
         self.case.append(step)
@@ -541,6 +592,17 @@ class Agent:
         known = tuple(fact for fact in facts if fact is not None)
         if known:
             self.case.record_facts(known)
+
+
+def _unanswered(unclear: Sequence[str]) -> str:
+    """What was left of a question because it was not understood."""
+    quoted = join_with_and([quote_untrusted(it, longest=120) for it in unclear])
+    return f"I am not sure what you ask for with {quoted}." if unclear else ""
+
+
+def _left_in_words(left: Sequence[str]) -> str:
+    quoted = join_with_and([quote_untrusted(it, longest=120) for it in left])
+    return f"I have not come to {quoted} yet." if left else ""
 
 
 def _in_words(error: Exception) -> str:

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.agent.photo_questions import AUTHENTIC_WORDS, FAKE_WORDS
 from assistant.agent.requests.counts import parse_top
+from assistant.conversation.steps import ToolCall
 from prompts.phrases import NO_PROOF
 from tools.agent_tools.handle_parsing import find_handles
-from tools.search.results import Hit
+from tools.search.reranking.reranker import MAX_RERANKED_HITS
+from tools.search.results import Findings, Hit
 
 _THEM = (
     r"(?:of )?(?:the |these |those |all )?"
@@ -50,12 +52,42 @@ _PATTERNS = tuple(
 )
 
 
+_MORE = re.compile(r"show (?:the other (\d{1,3})|(\d{1,3}) more) hits?\W*", re.IGNORECASE)
+_LEADING = re.compile(
+    r"(?:which|what)(?: (?:one|hit|picture|image|photo))?(?:'s| is) the "
+    r"(?:strongest|clearest|likeliest|most likely|worst)(?: \w+)?\W*",
+    re.IGNORECASE,
+)
+_MORE_AT_ONCE = 20
+
+
+def offer_of_more(findings: Findings) -> str | None:
+    """The question that lists further hits, which `plan_hit_list_turn` reads; None without any."""
+    listed = len(findings.hits)
+    left = min(findings.compared, MAX_RERANKED_HITS) - listed
+    if not listed or left <= 0:
+        return None
+    if left > _MORE_AT_ONCE:
+        return f"Show {_MORE_AT_ONCE} more hits"
+    every = listed + left == findings.compared
+    if left == 1:
+        return "Show 1 more hit"
+    return f"Show the other {left} hits" if every else f"Show {left} more hits"
+
+
 def plan_hit_list_turn(text: str, hits: Sequence[Hit]) -> PlannedTurn | None:
     """Plan the turn for a question that the list of hits answers; None leaves it to the model.
 
     The answer says that an unknown hit does not exist: a model would take the nearest handle that
     it may cite.
     """
+    if more := _MORE.fullmatch(text.strip()):
+        return PlannedTurn((ToolCall("more_hits", {"count": int(more[1] or more[2])}),))
+    if hits and _LEADING.fullmatch(text.strip()):
+        return PlannedTurn(
+            cites="[H1.verdict]. [H1.P3].",
+            extra_text="The list is ordered by the probability of an impersonation; H1 leads it.",
+        )
     there = {hit.handle for hit in hits}
     named = [it for it in find_handles(text) if it.startswith("H")] if not parse_top(text) else []
     missing = [handle for handle in named if handle not in there]

@@ -38,6 +38,7 @@ from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.gallery.database_file import transaction
 from tools.gallery.locking.state import ARCHIVE, require_unlocked
+from tools.media.file_names import printable
 from tools.media.private_files import (
     open_private,
     private_file,
@@ -163,15 +164,30 @@ class Case:
         """Record a step; it is on disk when this returns."""
         self._add((_STEP, to_json(step)))
 
-    def begin_turn(self, text: str, photos: Mapping[str, Path], *, gallery: str) -> UserTurn:
+    def begin_turn(
+        self,
+        text: str,
+        photos: Mapping[str, Path],
+        *,
+        gallery: str,
+        names: Mapping[str, str] | None = None,
+    ) -> UserTurn:
         """Record the user's text, the attached photos (already kept) and the gallery searched.
 
-        All of it or nothing; `photos` maps handles to files.
+        All of it or nothing; `photos` maps handles to files, `names` to the names that these had
+        when they were given.
         """
         known, turn = self.photos(), UserTurn(text, tuple(photos))
         new = {handle: copy for handle, copy in photos.items() if handle not in known}
         switched = [(_GALLERY, {"name": gallery})] if gallery != self.gallery else []
-        kept = [(_PHOTO, {"handle": it, "sha256": copy.name}) for it, copy in new.items()]
+        named = names or {}
+        kept = [
+            (
+                _PHOTO,
+                {"handle": it, "sha256": copy.name} | ({"name": named[it]} if it in named else {}),
+            )
+            for it, copy in new.items()
+        ]
         self._add(*switched, *kept, (_STEP, to_json(turn)))
         return turn
 
@@ -227,6 +243,12 @@ class Case:
                 for entry in self.entries()
                 if entry.kind == _PHOTO or (entry.kind == DELETED and "handle" in entry.body)
             }
+
+    def photo_names(self) -> dict[str, str]:
+        """The names that the photos had when they were given, by handle; older cases know none."""
+        with self.reading():
+            photos = (entry.body for entry in self.entries() if entry.kind == _PHOTO)
+            return {str(it["handle"]): str(it["name"]) for it in photos if it.get("name")}
 
     @property
     def gallery(self) -> str:
@@ -481,6 +503,19 @@ def restrict_case(home: Path, folder: Path) -> None:
     """Restrict the permissions of older cases that other users could read."""
     private_folder(cases_folder(home))
     restrict_permissions(folder)
+
+
+def names_of(
+    photos: Sequence[Path], copies: Sequence[Path], handles: Mapping[str, Path]
+) -> dict[str, str]:
+    """The names of given photos by handle; `copies` are their private copies, in the same order.
+
+    Of two files with the same content, the name of the first.
+    """
+    names: dict[Path, str] = {}
+    for photo, copy in zip(photos, copies, strict=True):
+        names.setdefault(copy, printable(Path(photo.name)))
+    return {handle: names[copy] for handle, copy in handles.items()}
 
 
 def _photo_name(entry: CaseEntry) -> str:

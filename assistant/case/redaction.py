@@ -252,7 +252,7 @@ def _empty_step(body: Mapping[str, Any], on: str) -> dict[str, Any] | None:
     ]
     marks: dict[str, dict[str, Any]] = {
         "user_turn": {"text": mark},
-        "model_text": {"sentences": said},
+        "model_text": {"sentences": said, "offers": []},
         "explanation": {"sentences": said},
         "tool_call": {"arguments": {}},
         "tool_result": {"content": json.dumps({"error": mark}), "ok": False, "count": None},

@@ -36,11 +36,13 @@ from tools.search.reranking.reference_comparison import ReferenceMap
 from tools.search.reranking.reranker import MAX_RERANKED_HITS
 from tools.search.results import Findings, Hit
 from tools.verdict.handles import Fact
+from tools.verdict.interpretation import UNCALIBRATED
 from tools.verdict.rule import VERDICTS, VerdictRule
 
 _LIST_PX, _FACE_PX, _IMAGE_PX = 96, 240, 360
 _TOPS = (20, MAX_RERANKED_HITS)
 """Numbers of hits offered for repeating a search."""
+_AT_ONCE = 20
 _DOWNLOAD_MAX_BYTES = 32_000_000
 _MEDIA_TYPES = {
     ".html": "text/html", ".pdf": "application/pdf", ".json": "application/json",
@@ -99,12 +101,14 @@ def hits_html(
     decisions: Mapping[str, Decision] | None = None,
     notes: Mapping[str, HitNote] | None = None,
     export: Path | None = None,
+    resting: bool = False,
 ) -> str:
     """The listed hits, all of them by rank without `listed`; `chosen` is the one shown in detail.
 
     `offers_model` is true if some hit has no explanation by the model yet. `decisions` and
     `notes` are the reviewer's, by handle. Near-identical hits stand folded below the first of them.
-    `export` is a report that was just written, offered as a download.
+    `export` is a report that was just written, offered as a download. A list that is `resting` can
+    be read but not used: another search runs.
     """
     by_handle = {hit.handle: hit for hit in findings.hits}
     shown = [*by_handle] if listed is None else [it for it in listed.hits if it in by_handle]
@@ -134,6 +138,8 @@ def hits_html(
         chosen=chosen,
         offers_model=offers_model,
         more=more,
+        offer=_offer(findings),
+        resting=resting,
         filter=listed.filter.describe() if listed else "",
         limits=listed.limits if listed else "",
         hidden=[it for it in listed.hidden if it in by_handle] if listed else [],
@@ -148,6 +154,18 @@ def hits_html(
         further=len(findings.hits) < min(findings.compared, MAX_RERANKED_HITS),
         formats=EXPORT_FORMATS,
         download=None if export is None else _download(export),
+    )
+
+
+def _offer(findings: Findings) -> tuple[int, str] | None:
+    """How many further hits are offered at once, and the words for it; None if there are none."""
+    left = min(findings.compared, MAX_RERANKED_HITS) - len(findings.hits)
+    if not findings.hits or left <= 0:
+        return None
+    return (
+        (left, f"Show the other {left}")
+        if left <= _AT_ONCE
+        else (_AT_ONCE, f"Show {_AT_ONCE} more")
     )
 
 
@@ -183,6 +201,7 @@ def detail_html(
     note: HitNote | None = None,
     impression: str = "",
     people: Sequence[Box] = (),
+    resting: bool = False,
 ) -> str:
     """One hit with all its measurements; `query` is the photo shown beside it.
 
@@ -192,6 +211,7 @@ def detail_html(
     no picture. `people` are other people in it, who are blurred.
     """
     by_id = {fact.id: fact for fact in facts}
+    measured = [fact for fact in facts if ".E" in fact.id]
     face = faces.uri(hit.handle, _FACE_PX)
     return render_template(
         "chat_detail.html",
@@ -211,7 +231,9 @@ def detail_html(
         passing=hit.assessment.unseen,
         explanation=Markup(sentences_html(sentences, by_id.get, subject=hit.handle)),  # noqa: S704 - escaped there
         offers_model=all(sentence.source == "plain" for sentence in sentences),
-        evidence=[_row(fact) for fact in facts if ".E" in fact.id],
+        evidence=[_row(fact) for fact in measured if _says_something(fact)],
+        bare=[_row(fact) for fact in measured if not _says_something(fact)],
+        resting=resting,
         paths=[printable(path) for path in hit.paths],
         near=faces.near(hit.handle, others),
         heat=None if located is None else forgery_view(located),
@@ -232,6 +254,11 @@ def _origin(hit: Hit) -> Provenance | None:
         return read_provenance(hit.path)
     except ToolError:
         return None
+
+
+def _says_something(fact: Fact) -> bool:
+    """Whether a measurement has a reading: without a threshold, a value is no evidence."""
+    return fact.value is not None and fact.reads != UNCALIBRATED
 
 
 def _row(fact: Fact) -> Mapping[str, Any]:

@@ -43,14 +43,6 @@ _TITLES = {
     "about_unmask": "About Unmask",
     "note_hit": "Keep a note",
 }
-_COUNTED = {
-    "find_person": ("hit", "hits"),
-    "score_fake": ("fact", "facts"),
-    "compare_faces": ("fact", "facts"),
-    "locate_artifacts": ("region", "regions"),
-    "list_hits": ("hit", "hits"),
-    "more_hits": ("hit", "hits"),
-}
 _SHOWN_CHARACTERS = 4000
 
 
@@ -62,14 +54,21 @@ class ChatTranscript:
         self._told: list[Message] = []
         self._calls: dict[str, tuple[Message, ToolCall]] = {}
         self._draft = self._waiting = ""
+        self._offers: tuple[str, ...] = ()
 
     @property
     def messages(self) -> list[Message]:
-        """All messages; the last one shows the text being written or the current wait."""
+        """All messages; the last one shows the text being written or the current wait.
+
+        The newest answer has the questions that it offers as buttons.
+        """
         if self._waiting:
             return [*self._told, _said(_busy(self._waiting))]
         if not self._draft:
-            return list(self._told)
+            if not self._offers:
+                return list(self._told)
+            options = [{"value": text, "label": text} for text in self._offers]
+            return [*self._told[:-1], self._told[-1] | {"options": options}]
         return [*self._told, _said(_busy(f"writing… ({_counted(self._draft)}, being checked)"))]
 
     def token(self, text: str) -> None:
@@ -83,6 +82,7 @@ class ChatTranscript:
     def add(self, step: Step, fact: FactLookup) -> None:
         """Add a finished step; `fact` looks up its citations, with the values at that time."""
         self._draft = self._waiting = ""
+        self._offers = step.offers if isinstance(step, ModelText) else ()
         match step:
             case UserTurn():
                 self._told.append({"role": "user", "content": self._asked(step)})
@@ -101,6 +101,7 @@ class ChatTranscript:
 
         Text being streamed continues: the sentence may be about another attempt.
         """
+        self._offers = ()
         self._told.append(_said(f'<div class="problem" role="alert">{escape_html(text)}</div>'))
 
     def _asked(self, turn: UserTurn) -> str:
@@ -128,7 +129,7 @@ class ChatTranscript:
                 "title": _title(call),
                 "status": "done",
                 "duration": round(result.duration_s, 2),
-                "log": _log(result),
+                "log": result.found,
             },
         }
         self._told = [shown if told is message else told for told in self._told]
@@ -188,15 +189,6 @@ def _title(call: ToolCall) -> str:
     """A call's title, with its handles; its other arguments are the model's text."""
     title = _TITLES.get(call.name, "Call a tool")
     return f"{title} · {', '.join(call.handles)}" if call.handles else title
-
-
-def _log(result: ToolResult) -> str:
-    if not result.ok:
-        return "refused"
-    if result.count is None:
-        return ""
-    one, many = _COUNTED.get(result.name, ("result", "results"))
-    return f"{result.count} {one if result.count == 1 else many}"
 
 
 def _lines(value: object) -> str:

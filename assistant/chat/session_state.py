@@ -28,6 +28,7 @@ from assistant.conversation.steps import (
     Explanation,
     Failed,
     Step,
+    Stopped,
     ToolCall,
     ToolResult,
     UserTurn,
@@ -36,7 +37,7 @@ from assistant.grounding.casework_answers import WORDED_TOOLS
 from assistant.grounding.citations import FactLookup
 from assistant.report.pictures.blurring import people_beside_hit
 from assistant.report.pictures.data_uris import data_uri, thumbnail
-from assistant.report.pictures.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
+from assistant.report.pictures.face_maps import DrawnMaps, FaceKey, compute_face_maps, face_key
 from tools.agent_tools.workspace import FaceSnapshot
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage
@@ -82,11 +83,12 @@ class ChatSession:
         self.transcript = ChatTranscript(self._photo_uri)
         self._faces = FaceThumbnails(self.workspace)
         self._chosen: str | None = None
-        self._maps: dict[FaceKey, FaceMaps] = {}
+        self._maps: dict[FaceKey, DrawnMaps] = {}
         self._explained: dict[str, tuple[CheckedSentence, ...]] = {}
         self._calls: dict[str, ToolCall] = {}
         self._turn = threading.Lock()
         self._wanted: str | None = None
+        self._resting = False
         self._export: Path | None = None
         for step, facts in self.case.steps_with_facts():
             self._show(step, facts.get, live=False)
@@ -208,6 +210,7 @@ class ChatSession:
             self.say(str(error), turn)
             yield
         finally:
+            self._rest(False)  # also if the page was closed in the middle of a search
             self._turn.release()
             self._switch_as_wanted()
 
@@ -236,11 +239,23 @@ class ChatSession:
         match step:
             case ToolCall():
                 self._calls[step.id] = step
-            case ToolResult() if step.ok:
-                self._found_out(step, live=live)
+                if step.name == "find_person" and live:
+                    self._rest(self.findings is not None)
+            case ToolResult():
+                self._rest(False)
+                if step.ok:
+                    self._found_out(step, live=live)
+            case Stopped() | Failed():
+                self._rest(False)
             case Explanation():
                 self._explained[step.hit] = step.sentences
                 self.version += 1
+
+    def _rest(self, resting: bool) -> None:
+        """Put the present findings to rest while another search runs: they are about to go."""
+        if resting != self._resting:
+            self._resting = resting
+            self.version += 1
 
     def _found_out(self, result: ToolResult, *, live: bool) -> None:
         """Update the views after a tool result; maps of a reloaded case are not computed again."""
@@ -298,7 +313,7 @@ class ChatSession:
     def choose(self, handle: str) -> None:
         """Show a hit, by its handle or face; unknown ones (from an old page) are ignored."""
         hit = self._hit(handle) or self._of_face(handle)
-        if hit is not None:
+        if hit is not None and not self._resting:
             self._chosen = hit.handle
             self.version += 1
 
@@ -348,14 +363,14 @@ class ChatSession:
         return hits_html(
             findings, self._faces, rule=rule, chosen=self._chosen, offers_model=offers,
             listed=review.listed(), decisions=review.decisions_for(findings),
-            notes=review.notes_for(findings), export=self._export,
+            notes=review.notes_for(findings), export=self._export, resting=self._resting,
         )  # fmt: skip
 
     def _detail_html(self) -> str:
         hit, search = self._hit(self._chosen or ""), self.workspace.last_search
         if hit is None or search is None:
             return ""
-        maps = self._maps.get(face_key(hit.face_id, search[1]), FaceMaps())
+        maps = self._maps.get(face_key(hit.face_id, search[1]), DrawnMaps())
         image = self._image(hit.handle)
         others = [] if image is None else self._people_beside(hit.handle)
         return detail_html(
@@ -377,6 +392,7 @@ class ChatSession:
             impression=(
                 "" if image is None else impression_text(self.workspace.impression(hit.handle))
             ),
+            resting=self._resting,
         )
 
     def _make_maps(self, look: FaceSnapshot) -> None:

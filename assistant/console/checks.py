@@ -17,6 +17,7 @@ from assistant.console.output import (
 )
 from assistant.console.provenance import print_provenance
 from tools.search.checking.impression import IMPRESSION_LABEL, impression_text
+from tools.verdict.interpretation import describe_question
 
 if TYPE_CHECKING:
     from tools.search.checking.comparison import Comparison
@@ -81,6 +82,7 @@ def _table(faces: "Sequence[CheckedFace]", *, with_person: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("verdict", no_wrap=True)
     table.add_column("forged", justify="right", min_width=6)
+    table.add_column("", no_wrap=True)
     if with_person:
         table.add_column("this person", justify="right", min_width=6)
     table.add_column("file", overflow="fold")
@@ -88,7 +90,9 @@ def _table(faces: "Sequence[CheckedFace]", *, with_person: bool) -> Table:
         given = face.assessment
         person = [format_probability(given.identity_probability)] if with_person else []
         more = f" (and {len(face.paths) - 1} identical)" if len(face.paths) > 1 else ""
-        cells = [format_probability(given.fake_probability), *person]
+        cells = [
+            format_probability(given.fake_probability), describe_question(given.question), *person,
+        ]  # fmt: skip
         name = escape_terminal(f"{face.path.parent / face.name}{more}")
         table.add_row(badge(face.verdict), *(Text(cell) for cell in cells), Text(name))
     return table

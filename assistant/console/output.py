@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ _SKIPS_SHOWN = 10
 # Text beside a name must stay visible: a very long name is shown by its ends.
 _LONG_NAME = re.compile(r"(\S{120})\S{120,}(\S{60})")
 _WIDTH_OF_A_PIPE = 160
+_WIDE = 120
 _EXPLAINED_UNASKED = 3
 
 
@@ -58,12 +59,10 @@ def _escaped(character: str) -> str:
 
 
 def format_probability(value: float | None) -> str:
-    """Format a probability, never as a certainty; *not measured* for None."""
-    if value is None:
-        return "not measured"
-    if value > 0.99:
-        return "> 99 %"
-    return "< 1 %" if value < 0.01 else f"{value:.0%}".replace("%", " %")
+    """Format a probability for a column, never as a certainty; *not measured* for None."""
+    from tools.verdict.units import format_percent
+
+    return format_percent(value).replace("over", ">").replace("under", "<")
 
 
 def stdout_console() -> Console:
@@ -172,8 +171,15 @@ def print_findings(
     if shared is not None:
         console.print(Text(f"Below {escape_terminal(shared)}:\n", overflow="fold"))
     copies = group_copies(findings.hits)
-    console.print(_hit_table(findings.hits, truths or {}, shared=shared, copies=copies))
+    console.print(
+        _hit_table(
+            findings.hits, truths or {}, shared=shared, copies=copies,
+            wide=console.width >= _WIDE,
+        )
+    )  # fmt: skip
     console.print(_totals(findings))
+    for line in _undecided(findings.hits):
+        console.print(Text(line, overflow="fold"))
     print_copies(copies)
     for hit in findings.hits:
         if hit.version is not None:
@@ -185,6 +191,18 @@ def print_findings(
         console.print(_indented(_evidence_lines(hit, everything=explain)))
     if not explain:
         console.print("\n--explain gives the reasons and all the evidence for every hit.")
+
+
+def _undecided(hits: Sequence["Hit"]) -> Iterator[str]:
+    """Why hits are inconclusive, one line for each reason."""
+    from tools.verdict.clauses import join_with_and
+
+    ranks: dict[str, list[str]] = {}
+    for hit in hits:
+        if hit.verdict == "inconclusive":
+            ranks.setdefault(hit.assessment.reason, []).append(str(hit.rank))
+    for reason, some in ranks.items():
+        yield f"Inconclusive, because {reason}: {join_with_and(some)}."
 
 
 def _with_another_face(hit: "Hit", shared: Path | None) -> str:
@@ -241,16 +259,25 @@ def print_copies(copies: Sequence["CopyGroup"], *, prefix: str = "") -> None:
 
 def _hit_table(
     hits: Sequence["Hit"], truths: Mapping[str, str], *, shared: Path | None,
-    copies: Sequence["CopyGroup"],
+    copies: Sequence["CopyGroup"], wide: bool,
 ) -> Table:  # fmt: skip
-    """The hits by rank; near-identical ones stand below the first of them."""
+    """The hits by rank; near-identical ones stand below the first of them.
+
+    Beside the probability of a forgery stands which question it answers. The probability that
+    orders the hits is left out where there is no room.
+    """
+    from tools.verdict.interpretation import describe_question
+
     behind = {each.hits[0].handle: each.hits[1:] for each in copies}
     later = {hit.handle for some in behind.values() for hit in some}
     table = Table(box=None, pad_edge=False)
     table.add_column("rank", justify="right")
     table.add_column("verdict", no_wrap=True)
-    for heading in ("same person", "forged", "impersonation"):
-        table.add_column(heading, justify="right", min_width=6)
+    table.add_column("same person", justify="right", min_width=6)
+    table.add_column("forged", justify="right", min_width=6)
+    table.add_column("", no_wrap=True)
+    if wide:
+        table.add_column("impersonation", justify="right", min_width=6)
     table.add_column("file", overflow="fold")
     if truths:
         table.add_column("what it really is", overflow="fold")
@@ -262,7 +289,8 @@ def _hit_table(
             badge(hit.verdict),
             Text(format_probability(assessment.identity_probability)),
             Text(format_probability(assessment.fake_probability)),
-            Text(format_probability(assessment.impersonation_probability)),
+            Text(describe_question(assessment.question)),
+            *([Text(format_probability(assessment.impersonation_probability))] if wide else []),
             Text(f"{'└ ' if hit.handle in later else ''}{_shown(hit, shared)}"),
         ]
         if truths:
@@ -279,7 +307,13 @@ def badge(word: str) -> Text:
 def _totals(findings: "Findings") -> str:
     verdicts = ", ".join(f"{number} {verdict}" for verdict, number in findings.counts.items())
     faceless = pluralize(findings.images_without_face, "image")
-    return f"\n{findings.compared_in_words} compared: {verdicts}; {faceless} without a face."
+    listed = len(findings.hits)
+    rest = (
+        f" {listed} of {findings.compared} are listed; `--top {findings.compared}` asks for all."
+        if listed < findings.compared
+        else ""
+    )
+    return f"\n{findings.compared_in_words} compared: {verdicts}; {faceless} without a face.{rest}"
 
 
 def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:

@@ -15,6 +15,18 @@ ToolContent = str | list[dict[str, Any]]
 """A tool's output for the model: text, or content blocks (text and pictures)."""
 
 
+_HITS, _FACTS = ("hit", "hits"), ("fact", "facts")
+_COUNTED = {
+    "find_person": _HITS,
+    "score_fake": _FACTS,
+    "compare_faces": _FACTS,
+    "locate_artifacts": ("part of the face", "parts of the face"),
+    "list_hits": _HITS,
+    "more_hits": _HITS,
+}
+"""What a tool's results are, one and several."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckedSentence:
     """A sentence that was checked against the facts.
@@ -42,11 +54,15 @@ class UserTurn:
 
 @dataclass(frozen=True, slots=True)
 class ModelText:
-    """The model's checked text; `tokens` is None if the model does not count them."""
+    """The model's checked text; `tokens` is None if the model does not count them.
+
+    `offers` are questions that the user may ask next, each with one press.
+    """
 
     sentences: tuple[CheckedSentence, ...]
     tokens: int | None
     duration_s: float
+    offers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +91,14 @@ class ToolResult:
     ok: bool
     duration_s: float
     count: int | None = None
+
+    @property
+    def found(self) -> str:
+        """What it found, in a word or two: "10 hits", "refused"; empty if nothing was counted."""
+        if not self.ok or self.count is None:
+            return "" if self.ok else "refused"
+        one, many = _COUNTED.get(self.name, ("result", "results"))
+        return f"{self.count} {one if self.count == 1 else many}"
 
     @property
     def data(self) -> dict[str, Any]:
@@ -129,8 +153,9 @@ def from_json(data: Mapping[str, Any]) -> Step:
     fields = {name: value for name, value in data.items() if name != "kind"}
     if "sentences" in fields:
         fields["sentences"] = tuple(_sentence(each) for each in fields["sentences"])
-    if "photos" in fields:
-        fields["photos"] = tuple(fields["photos"])
+    for name in ("photos", "offers"):
+        if name in fields:
+            fields[name] = tuple(fields[name])
     return _KINDS[data["kind"]](**fields)
 
 

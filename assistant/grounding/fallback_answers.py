@@ -18,7 +18,6 @@ from tools.errors import ToolError
 from tools.verdict.clauses import format_hit_ranges
 from tools.verdict.handles import CITATION_PATTERN, VERDICT_KEYS, cited_handles
 from tools.verdict.rule import VERDICTS, Verdict
-from tools.verdict.template_writer import explain
 
 
 def answer(
@@ -77,17 +76,7 @@ def describe_result(
         except ToolError:
             return ()
     text = _about(result, image) if result.ok else _refusal(call)
-    if result.ok and result.name == "locate_artifacts" and _has_version(workspace, image):
-        text = f"{text} [{image}.E34]."
     return written(text, FactContext.of(workspace).fact)
-
-
-def _has_version(workspace: Workspace, image: str) -> bool:
-    """Whether another version of a hit's photograph is proven: then no map says more."""
-    try:
-        return workspace.hit(image).version is not None
-    except ToolError:
-        return False
 
 
 def written(text: str, fact: FactLookup) -> tuple[CheckedSentence, ...]:
@@ -106,10 +95,9 @@ def written(text: str, fact: FactLookup) -> tuple[CheckedSentence, ...]:
 
 def explain_hit(workspace: Workspace, handle: str) -> list[CheckedSentence]:
     """The plain writer's explanation of a hit."""
-    hit = workspace.hit(handle)
     return [
         _cited(sentence.text, [f"{handle}.{id_}" for id_ in sentence.cites])
-        for sentence in explain(hit.assessment, hit.evidence, whom=handle)
+        for sentence in workspace.hit(handle).explain(handle)
     ]
 
 
@@ -172,6 +160,8 @@ def describe_search(workspace: Workspace) -> tuple[CheckedSentence, ...]:
             text = f"{count:,} {one if count == 1 else several}{_named(ranks, count)}"
             key = VERDICT_KEYS[VERDICTS.index(verdict)]
             said.append((f"{text.replace('{photo}', photo)}.", (f"S{number}", f"hits.{key}")))
+    if (listed := len(findings.hits)) < findings.compared and listed:
+        said.append((f"{listed} of {findings.compared:,} are listed, the leading ones.", ("S1",)))
     sentences = (CheckedSentence(text, cites, "plain") for text, cites in said)
     return (*sentences, CheckedSentence(phrases.NO_PROOF, (), "plain"))
 

@@ -12,7 +12,12 @@ from typing import Any
 
 from assistant.case.archive.writing import write_bundle
 from assistant.case.record import Case
-from assistant.report.contents.building import build_report, decision_item, note_item
+from assistant.report.contents.building import (
+    build_report,
+    decision_item,
+    given_names,
+    note_item,
+)
 from assistant.report.contents.model import SCHEMA_FILE, report_json
 from assistant.report.findings_page import report_page
 from assistant.report.pictures.illustrations import illustrate
@@ -28,10 +33,11 @@ from tools.media.file_names import printable
 from tools.media.private_files import write_private
 from tools.search.query import Query
 from tools.search.results import Findings, Hit
+from tools.verdict.interpretation import describe_question
 
 CSV_COLUMNS = (
-    "rank", "verdict", "identity_probability", "fake_probability", "impersonation_probability",
-    "decision", "reviewer_note", "copy_of", "file", "note",
+    "rank", "verdict", "identity_probability", "fake_probability", "forgery_question",
+    "impersonation_probability", "decision", "reviewer_note", "copy_of", "file", "note",
 )  # fmt: skip
 
 Decisions = Mapping[str, Decision]
@@ -80,7 +86,7 @@ def export_findings(
     )  # fmt: skip
     if format == "json":
         return write_private(target, report_json(report), what="report")
-    pictures = illustrate(findings, query, models=models)
+    pictures = illustrate(findings, query, models=models, names=given_names(case))
     if format == "html":
         return write_private(target, report_page(report, pictures), what="report")
     from assistant.report.pdf.document import report_pdf  # fpdf2, which is needed only here
@@ -154,20 +160,24 @@ def _row(
     hit: Hit, decision: Decision | None, reviewer_note: str, copy_of: int | str
 ) -> list[object]:
     given = hit.assessment
-    probabilities = (
-        given.identity_probability, given.fake_probability, given.impersonation_probability,
-    )  # fmt: skip
     note = [given.reason, *given.notes, *(["file missing"] if hit.file_missing else [])]
     return [
         hit.rank,
         hit.verdict,
-        *("" if value is None else f"{value:.4f}" for value in probabilities),
+        _decimal(given.identity_probability),
+        _decimal(given.fake_probability),
+        describe_question(given.question),
+        _decimal(given.impersonation_probability),
         "" if decision is None else decision.decision,
         _harmless(reviewer_note),
         copy_of,
         _harmless(f"{printable(hit.path)}{hit.at}"),
         _harmless("; ".join(note)),
     ]
+
+
+def _decimal(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _harmless(text: str) -> str:

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from assistant.report.explained_terms import explained_html, term_meaning
+from tools.verdict.interpretation import describe_question
 from tools.verdict.rule import Assessment
 from tools.verdict.term_lookup import glossary
 from tools.verdict.units import format_percent
@@ -31,6 +32,7 @@ def _environment() -> Any:
     made.filters["percent"] = format_percent
     made.filters["explained"] = explained_html
     made.filters["meaning"] = term_meaning
+    made.filters["asked"] = describe_question
     made.globals["glossary"] = glossary
     return made
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from tools.gallery.records import GalleryCounts
+from tools.localisers.regions import regions_in_words
 from tools.search.checking.alone import AloneResult
 from tools.search.checking.impression import Impression, impression_text
 from tools.search.results import Findings, Hit
@@ -45,8 +46,13 @@ _OF_A_PAIR = {
 """Evidence about two faces, with its names for a pair without a query."""
 
 
-def hit_facts(hit: Hit, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
-    """Probabilities, evidence and regions (if located) of a hit."""
+def hit_facts(
+    hit: Hit, regions: Iterable[Evidence], *, beside: Sequence[str] = ()
+) -> tuple[Fact, ...]:
+    """Probabilities, evidence and regions (if located) of a hit; `beside` is what other maps show.
+
+    Evidence stands in the order of its numbers.
+    """
     given = hit.assessment
     regions = tuple(regions)
     return (
@@ -61,8 +67,13 @@ def hit_facts(hit: Hit, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
         _probability(
             hit.handle, 3, given.impersonation_probability, reads=interpret_impersonation(given)
         ),
-        *(_evidence(hit.handle, item) for item in (*hit.evidence, *regions)),
-        *region_facts(hit.handle, regions, verdict=given.verdict),
+        *(_evidence(hit.handle, item) for item in in_order((*hit.evidence, *regions))),
+        *region_facts(
+            hit.handle,
+            regions,
+            verdict=given.verdict,
+            beside=(*beside, *([_OTHER_FACE] if hit.version is not None else [])),
+        ),
     )
 
 
@@ -77,35 +88,49 @@ def verdict_fact(
 
 
 _UNREAD = ("no forgery found", "copy", "other", "not assessed")
-"""Verdicts with which no face region is named: a map shows something on any photograph."""
+"""Verdicts that a map must not seem to contradict: it can show something on any photograph."""
+
+_OTHER_FACE = "the same photograph was also found with another face in this place"
+
+
+def in_order(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """Evidence by its number: E11 to E17, the regions of a map, before E18."""
+    return sorted(evidence, key=lambda item: parse_handle(f"H1.{item.id}").number)
 
 
 def region_facts(
-    handle: str, regions: Sequence[Evidence], *, verdict: Verdict | None = None
+    handle: str,
+    regions: Sequence[Evidence],
+    *,
+    verdict: Verdict | None = None,
+    beside: Sequence[str] = (),
 ) -> tuple[Fact, ...]:
-    """All regions of a face's map as one fact; empty if nothing was located."""
+    """What all maps of a face show as one fact; empty if nothing was located.
+
+    `beside` are clauses on what stands out elsewhere: on other maps, or in another version.
+    """
     if not regions:
         return ()
     places = {word: _places(regions, word) for word in ("strong", "weak")}
-    said = [
-        f"{{its}} map is {word} at {join_with_and(names)}"
-        for word, names in places.items()
-        if names
-    ]
-    if verdict in _UNREAD:
-        text = f"no part of {{it}} is named, because the verdict is {verdict}"
-    elif said:
-        text = " and ".join(said).replace(" and {its} map is", " and")
+    said = " and ".join(
+        f"{word} at {regions_in_words(names)}" for word, names in places.items() if names
+    )
+    if said:
+        text = f"{{its}} map is {said}"
     elif all(item.value is None for item in regions):
         text = "{its} map was not measured at any place"
     else:
-        text = "no place on {its} map reaches a sign of forgery"
+        text = "no place on the map of {its} face reaches a sign of forgery"
+    if beside:
+        text += f"{';' if said else ', but'} {'; '.join(beside)}"
+    if verdict in _UNREAD and (said or beside):
+        text += f"; the verdict stays {verdict}, and authentic photographs can light up, too"
     about = f"{handle}.regions", "where the map shows signs of forgery"
     return (Fact(*about, None, IN_WORDS, text, regions[0].method, regions[0].limits),)
 
 
 def _places(regions: Sequence[Evidence], word: str) -> list[str]:
-    return [f"the {item.name.rpartition(' the ')[2]}" for item in regions if item.reads == word]
+    return [item.name.rpartition(" the ")[2] for item in regions if item.reads == word]
 
 
 def facts_for_model(facts: Iterable[Fact]) -> tuple[Fact, ...]:
@@ -127,13 +152,15 @@ def _further(fact: Fact) -> bool:
     return handle.kind == "E" and handle.number >= FIRST_RERANK_NUMBER
 
 
-def photo_facts(handle: str, judged: AloneResult, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
+def photo_facts(
+    handle: str, judged: AloneResult, regions: Iterable[Evidence], *, beside: Sequence[str] = ()
+) -> tuple[Fact, ...]:
     """Facts about a query photo alone: whether it may have been forged, and its quality."""
     given, regions = judged.assessment, tuple(regions)
     return (
         _probability(handle, 2, given.fake_probability, reads=interpret_forgery(given)),
-        *(_evidence(handle, item) for item in (*judged.evidence, *regions)),
-        *region_facts(handle, regions),
+        *(_evidence(handle, item) for item in in_order((*judged.evidence, *regions))),
+        *region_facts(handle, regions, beside=beside),
     )
 
 

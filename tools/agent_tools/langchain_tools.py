@@ -103,8 +103,9 @@ class _Tools:
 
     def locate_artifacts(self, image: Picture) -> tuple[str, Localisation]:
         """Where on the face of a photo or hit the signs of forgery lie."""
-        found = self._workspace.localise_forgery(image)
-        content = {
+        maps = self._workspace.maps(image)
+        found = maps.located
+        content: dict[str, Any] = {
             "image": image,
             "evidence": [
                 {
@@ -116,6 +117,8 @@ class _Tools:
             ],
             "limits": found.limits,
         }
+        if maps.beside:
+            content["other maps"] = list(maps.beside)
         return _compact(content), found
 
     def describe_image(self, image: Picture) -> tuple[ContentBlocks, Description]:

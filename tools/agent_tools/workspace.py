@@ -37,10 +37,16 @@ from tools.media.images import Photo, UnreadableImage, decode_photo, metadata_te
 from tools.media.videos import photo_at, video_metadata_texts
 from tools.search.checking.alone import AloneResult, judge_alone
 from tools.search.checking.impression import Impression
+from tools.search.checking.maps import FaceMaps, face_maps
 from tools.search.model_bundle import ModelBundle, map_detector
 from tools.search.query import NoFace, Query, SeveralFaces
 from tools.search.reranking.rerank_input import RerankMeasure
-from tools.search.reranking.reranker import MAX_RERANKED_HITS, RERANK_MEASURES, Reranker
+from tools.search.reranking.reranker import (
+    MAX_RERANKED_HITS,
+    RERANK_MEASURES,
+    Reranker,
+    iter_readable_photos,
+)
 from tools.search.results import Findings, Hit
 from tools.search.same_photograph.decision import Alignment, same_photograph
 from tools.search.scoring import EmbeddedFace, pair_scores
@@ -106,6 +112,7 @@ class Workspace:
         self._comparisons: dict[tuple[bytes, bytes], FaceComparison] = {}
         self._compared_in: dict[str, SearchOutcome | None] = {}
         self._located: dict[str, Localisation] = {}
+        self._maps: dict[tuple[str, bytes], FaceMaps] = {}
         self._judged: dict[str, AloneResult] = {}
         self._impressions: dict[str, Impression] = {}
         self._files: dict[tuple[SearchOutcome | None, str], tuple[Fact, ...]] = {}
@@ -404,6 +411,27 @@ class Workspace:
             self._located[look.face_id] = located
         return self._located[look.face_id]
 
+    def maps(self, handle: str) -> FaceMaps:
+        """All maps of a photo's or hit's face and its picture; what they show becomes a fact."""
+        return self.maps_of_snapshot(self.take_snapshot(handle))
+
+    def maps_of_snapshot(self, look: "FaceSnapshot") -> FaceMaps:
+        """The same for a snapshot taken earlier."""
+        key = _maps_key(look.face_id, look.query)
+        if key not in self._maps:
+            photos = [] if look.query is None else [*iter_readable_photos(look.query)]
+            self._maps[key] = face_maps(
+                look.pixels, look.face.face, photos, instruments=self.instruments,
+                located=self.localise_snapshot(look),
+            )  # fmt: skip
+        return self._maps[key]
+
+    def _shown_beside(self, handle: str) -> tuple[str, ...]:
+        """What the maps beside that of the signs of forgery show, once they were computed."""
+        query = self.last_search[1] if _is_hit(handle) and self.last_search else None
+        maps = self._maps.get(_maps_key(self._face_key(handle), query))
+        return () if maps is None else maps.beside
+
     def _face_key(self, handle: str) -> str:
         """Permanent key of a face: after another search, a handle may mean another face."""
         if _is_hit(handle):
@@ -435,7 +463,7 @@ class Workspace:
         match asked.subject[:1]:
             case "H":
                 hit, regions = self.hit(handle), self._regions(handle)
-                found = hit_facts(hit, regions)
+                found = hit_facts(hit, regions, beside=self._shown_beside(handle))
             case "C":
                 return self._comparison(handle).facts
             case _:
@@ -491,7 +519,10 @@ class Workspace:
             self._judged[key] = judge_alone(
                 self.pixels(handle), image, face, instruments=self.instruments
             )
-        facts = photo_facts(handle, self._judged[key], self._regions(handle))
+        facts = photo_facts(
+            handle, self._judged[key], self._regions(handle),
+            beside=self._shown_beside(handle),
+        )  # fmt: skip
         return (*facts, *self._faces_facts(handle))
 
     def _faces_facts(self, handle: str) -> tuple[Fact, ...]:
@@ -513,6 +544,11 @@ class Workspace:
                 f"{handle} compared hits of an earlier search; call compare_faces again"
             )
         return found
+
+
+def _maps_key(face_id: str, query: Query | None) -> tuple[str, bytes]:
+    """A face and the query that found it: one of the maps depends on both."""
+    return face_id, b"" if query is None else query.template.tobytes()
 
 
 def _with_note(found: SearchOutcome, *, asked: int) -> SearchOutcome:

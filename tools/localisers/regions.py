@@ -1,5 +1,6 @@
 """Region evidence E11 to E17: a heat map summarised over the named parts of the aligned face."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from tools.faces.analyser import Face
 from tools.forge.masks import face_region_masks
 from tools.localisers.map_scales import NO_FINDING_TEXT, MapThreshold, map_threshold
 from tools.localisers.protocol import Localiser, MapEncoder, ScoringHead
+from tools.verdict.clauses import join_with_and
 from tools.verdict.evidence import FIRST_RERANK_NUMBER, MEASURES, Evidence
 from tools.verdict.interpretation import UNCALIBRATED
 from tools.verdict.units import NOT_MEASURED
@@ -18,6 +20,8 @@ STRONG, WEAK, NO_SIGNS = "strong", "weak", "none"
 
 REGIONS = ("left eye", "right eye", "eyebrows", "nose", "mouth", "skin", "face boundary")
 """In the order of their evidence; left and right as seen in the image."""
+
+_EYES = REGIONS[:2]
 
 FIRST_REGION_NUMBER = len(MEASURES) + 1
 """Evidence number of the first region."""
@@ -118,6 +122,15 @@ def region_evidence(
             zip(REGIONS, values, strict=True), start=FIRST_REGION_NUMBER
         )
     )
+
+
+def regions_in_words(names: Sequence[str]) -> str:
+    """Regions as one phrase: "both eyes and the nose", "nearly the whole face"."""
+    if len(names) >= len(REGIONS) - 1:
+        return "nearly the whole face"
+    eyes = [name for name in names if name.endswith(" eye")]
+    rest = [f"the {name}" for name in names if name not in eyes or len(eyes) < len(_EYES)]
+    return join_with_and([*(["both eyes"] if len(eyes) == len(_EYES) else []), *rest])
 
 
 def interpret_region(

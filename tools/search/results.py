@@ -9,6 +9,7 @@ from tools.media.file_names import printable
 from tools.verdict.calibration import InconclusiveBand, to_json
 from tools.verdict.evidence import Evidence
 from tools.verdict.rule import VERDICTS, Assessment, Verdict
+from tools.verdict.template_writer import Sentence, explain
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,16 @@ class Hit:
     def verdict(self) -> Verdict:
         """The rule's outcome."""
         return self.assessment.verdict
+
+    def explain(self, whom: str = "") -> tuple[Sentence, ...]:
+        """The explanation with `whom` as its subject: the same in chat, report and terminal."""
+        return explain(
+            self.assessment,
+            self.evidence,
+            whom=whom,
+            version="" if self.version is None else self.version.name,
+            missing_version="" if self.missing_version is None else self.missing_version.name,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict; null means not measured."""

@@ -26,7 +26,7 @@ from tools.search.results import Findings, Hit, HitVersion, count_verdicts
 from tools.search.scoring import PictureSource, score_faces, to_columns
 from tools.verdict.evidence import RERANK_ONLY_MEASURES, Evidence, collect_evidence
 from tools.verdict.rule import VerdictRule
-from tools.verdict.template_writer import explain, render
+from tools.verdict.template_writer import render
 
 CANDIDATES = 1000
 """Number of nearest faces scored; the index finds them, the record store re-ranks them."""
@@ -190,7 +190,7 @@ def to_hit(
     version = None if found.version is None else _version(pictures, found.version)
     lost = found.missing_version
     gone = None if lost is None else _files(pictures, lost)[0][0]
-    return Hit(
+    hit = Hit(
         rank=rank,
         face_id=record.id,
         image_id=record.image_id,
@@ -200,13 +200,7 @@ def to_hit(
         keypoints=tuple((float(x), float(y)) for x, y in record.face.keypoints),
         assessment=assessment,
         evidence=tuple(_told_how(item, found) for item in evidence),
-        explanation=render(
-            explain(
-                assessment, evidence,
-                version="" if version is None else version.name,
-                missing_version="" if gone is None else gone.name,
-            )
-        ),
+        explanation="",
         time_s=moment.time_s if moment else None,
         moments=found.moments,
         frames_seen=found.frames_seen,
@@ -215,7 +209,8 @@ def to_hit(
         paged=_is_paged(pictures, moment),
         version=version,
         missing_version=gone,
-    )  # fmt: skip
+    )
+    return replace(hit, explanation=render(hit.explain()))
 
 
 def _version(pictures: PictureSource, found: OtherVersion) -> HitVersion:

@@ -109,6 +109,26 @@ _VERDICT_TERMS: _Rows = (
         "inconclusive band, and no photo of the person was given; a reason to look, not proof.",
     ),
     (
+        "judged by itself",
+        "What the forged axis answers here: whether the face was forged, from its picture alone. "
+        "Probabilities that answer different questions do not compare.",
+    ),
+    (
+        "beside the query photos",
+        "What the forged axis answers here: whether the face was forged, compared with the query "
+        "photos, too.",
+    ),
+    (
+        "as an altered query photo",
+        "What the forged axis answers here: whether the face was altered since the query photo, "
+        "which is proven to be the same photograph.",
+    ),
+    (
+        "as one of two versions",
+        "What the forged axis answers here: whether it was this picture that was altered, of two "
+        "versions of one photograph with different faces.",
+    ),
+    (
         "no sign of forgery",
         "Reading of the forgery probability: it lies below the inconclusive band.",
     ),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from tools.faces.quality import QUALITY_LIMITS
 from tools.verdict.calibration import BandPosition, ReferenceDistribution, Scores
-from tools.verdict.rule import Assessment, VerdictRule
+from tools.verdict.rule import Assessment, QuestionKind, VerdictRule
 from tools.verdict.units import NOT_MEASURED
 
 UNCALIBRATED = "not calibrated"
@@ -25,6 +25,14 @@ more often: the encoder sees the style of a photograph, not the identity."""
 
 STEADY, CHANGES = "steady", "changes"
 """Whether the verdict stayed the same in all mild retakes of the image, or changed in some."""
+
+QUESTIONS: Mapping[QuestionKind, str] = {
+    "alone": "judged by itself",
+    "with_query": "beside the query photos",
+    "same_photo": "as an altered query photo",
+    "one_of_two": "as one of two versions",
+}
+"""What was asked about the forgery of a face, in the words that stand beside the probability."""
 
 UNCERTAIN = "uncertain"
 
@@ -113,6 +121,14 @@ def interpret_forgery(assessment: Assessment) -> str:
 
 def _read(words: Mapping[BandPosition, str], place: BandPosition | None) -> str:
     return NOT_MEASURED if place is None else words[place]
+
+
+def describe_question(question: QuestionKind | None) -> str:
+    """Which question a forgery probability answers, in a few words; empty without one.
+
+    The probabilities of two hits can answer different questions, and then do not compare.
+    """
+    return QUESTIONS[question] if question else ""
 
 
 def interpret_impersonation(assessment: Assessment) -> str:

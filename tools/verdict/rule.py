@@ -387,7 +387,7 @@ def _decide(
     if fake is None:
         return "not assessed", "forgery was not measured"
     if identity == "within":
-        return "inconclusive", "identity lies in the inconclusive band"
+        return "inconclusive", "whether the face is the query person's stays open"
     if asked == "one_of_two":
         return _ONE_OF_TWO[fake]
     same_photo = asked == "same_photo"
@@ -396,7 +396,7 @@ def _decide(
             "the query photo, but altered" if same_photo else "same person, and forged"
         )
     if fake == "within":
-        return "inconclusive", "authenticity lies in the inconclusive band"
+        return "inconclusive", "whether the face was forged stays open"
     if same_photo:
         return "copy", "the same photograph as the query, unaltered as far as was measured"
     return "no forgery found", "same person, and no sign of forgery"
@@ -435,7 +435,7 @@ _ONE_OF_TWO: Mapping[BandPosition, tuple[Verdict, str]] = {
 
 _ALONE: Mapping[BandPosition, tuple[Verdict, str]] = {
     "high": ("forged", "the face shows signs of forgery"),
-    "within": ("inconclusive", "authenticity lies in the inconclusive band"),
+    "within": ("inconclusive", "whether the face was forged stays open"),
     "low": ("no forgery found", "no sign of forgery"),
 }
 """Decision table of a face without a query."""

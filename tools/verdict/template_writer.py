@@ -1,18 +1,19 @@
-"""Template writer: explains a hit in two to four sentences, each citing its evidence.
+"""Template writer: explains a hit in two to four sentences for a reader who is no expert.
 
-The verdict and identity come first, then the strongest reasons and what contradicts them, then the
-next step. Every sentence is a template filled with measured evidence, so nothing unmeasured is
-stated: no region, no artefact, no verdict but the rule's. If evidence is missing, its sentence is
-left out or says so.
+First the verdict with how sure it is, then the strongest reason, then what speaks against it or
+else could explain it, then the next step. Every sentence is a template filled with measured
+evidence, so nothing unmeasured is stated: no region, no artefact, no verdict but the rule's. A
+sentence cites at most three pieces of evidence, the strongest; the list of evidence has them all.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tools.verdict.clauses import display_name, join_with_and
 from tools.verdict.evidence import Evidence
 from tools.verdict.handles import quote_untrusted
-from tools.verdict.interpretation import CHANGES
+from tools.verdict.interpretation import CHANGES, describe_question
 from tools.verdict.rule import Assessment
 from tools.verdict.units import format_percent
 
@@ -29,24 +30,38 @@ class Sentence:
         return f"{self.text.removesuffix('.')}{marks}."
 
 
+_Known = Mapping[str, Evidence]
+"""The evidence that has a value, by the name of its score."""
+
 _SHARE_HIGH, _SHARE_ORDINARY = 0.95, 0.80
 """A forgery score stands out above the first share of authentic photos, and is ordinary below
 the second."""
 
+_CHANGED = 1.5
+"""From this factor on, a face is said to have changed more than its surroundings."""
+
+_LOOK = (
+    "Look at the map of the face and check where the picture comes from: this is a reason to look, "
+    "not a proof."
+)
 _NEXT = {
-    "impersonation": "Check the map of the face and the picture's source before you rely on this: "
-    "a verdict is a reason to look, not a proof.",
-    "forged": "Check the map of the face and the picture's source before you rely on this: "
-    "a verdict is a reason to look, not a proof.",
+    "impersonation": _LOOK,
+    "forged": _LOOK,
     "no forgery found": "This does not prove that the photo is authentic: check its source before "
     "you rely on it.",
-    "copy": "Compare it with the query photo side by side: a small edit can go unnoticed.",
+    "copy": "Compare the two side by side: a small edit can go unnoticed.",
     "other": "A disguise or a poor picture can hide a person: compare both faces yourself.",
-    "inconclusive": "Another photo of the person or a better copy of this picture may help.",
+    "inconclusive": "A better copy of this picture or more photos of the person may help.",
     "not assessed": "Look for a larger or sharper copy of the picture.",
 }
+_WHOSE = "Compare the two faces yourself; more photos of the person may settle it."
 _WHICH = "Find out which of the two was published first: that one is more likely the original."
+_BOTH = (
+    "Compare the face with the query photos yourself, and find out which of the two versions was "
+    "published first."
+)
 _ALONE = "An authentic photo of the person to compare with, or a better copy, may help."
+_ELSE = "Filters, retouching and heavy compression can leave similar signs."
 
 
 def explain(
@@ -57,28 +72,25 @@ def explain(
     version: str = "",
     missing_version: str = "",
 ) -> tuple[Sentence, ...]:
-    """Two to five sentences that explain the rule's verdict; `whom` is, for example, "H3".
+    """Two to four sentences that explain the rule's verdict; `whom` is, for example, "H3".
 
     `version` is the file name of the other version of its photograph, if one is proven;
     `missing_version` that of a picture that may be one, but is gone. Only evidence with a value is
     cited. Does not show anything that is not in `evidence`.
     """
     known = {item.score: item for item in evidence if item.value is not None}
-    it = whom or "This image"
-    if assessment.verdict == "not assessed":
-        return (_not_assessed(assessment, known, it), Sentence(_NEXT["not assessed"]))
-    about: list[Sentence | None] = [_opening(assessment, known, it)]
-    if assessment.verdict == "copy":
-        about.append(_copy(known))
-    elif assessment.verdict != "other":
-        if assessment.question != "one_of_two":
-            about.append(_forgery(assessment, known))
-        about.append(_version(assessment, known, version))
-        about.append(_missing(missing_version))
-    about.append(_further_fact(assessment, known))
-    sentences = [sentence for sentence in about if sentence is not None]
-    which = assessment.question == "one_of_two" and assessment.verdict == "inconclusive"
-    return (*sentences, Sentence(_WHICH if which else _NEXT[assessment.verdict]))
+    it, verdict = whom or "This image", assessment.verdict
+    if verdict == "not assessed":
+        return (_not_assessed(assessment, known, it), Sentence(_NEXT[verdict]))
+    reasons = {"copy": _none, "other": _own_forgery}.get(verdict, _reason)
+    about = (
+        _opening(assessment, known, it),
+        reasons(assessment, known) if verdict != "inconclusive" or not assessment.unsteady
+        else _as_it_is(assessment, known),
+        _version(assessment, known, version),
+        _caution(assessment, known, missing_version),
+    )  # fmt: skip
+    return (*(it for it in about if it is not None), Sentence(_next(assessment)))
 
 
 def explain_alone(
@@ -86,17 +98,22 @@ def explain_alone(
 ) -> tuple[Sentence, ...]:
     """The same for a face that was judged without a query; it says nothing about the person."""
     known = {item.score: item for item in evidence if item.value is not None}
-    verdict = assessment.verdict
+    verdict, sure = assessment.verdict, format_percent(assessment.fake_probability)
     text = {
-        "forged": f"{whom} was likely forged",
-        "no forgery found": f"No forgery was found in the face{_miss_rates(assessment)}",
-        "inconclusive": f"{whom} is inconclusive, because {assessment.reason}",
+        "forged": f"{whom} was most likely forged ({sure})",
+        "no forgery found": f"No forgery was found in the face (forged: {sure})",
+        "inconclusive": f"{whom} is inconclusive: whether it was forged stays open ({sure})",
     }.get(verdict, f"{whom} could not be assessed, because {assessment.reason}")
-    further = None if verdict == "not assessed" else _further_fact(assessment, known)
-    deciding = _ids(known, assessment.fake_scores)
-    about = (Sentence(f"{text}.", deciding), _forgery(assessment, known), further)
-    following = _ALONE if verdict == "inconclusive" else _NEXT[verdict]
-    return (*(it for it in about if it is not None), Sentence(following))
+    if assessment.unsteady:
+        text = f"{whom} is inconclusive: {_TURNED} whether it reads as forged ({sure})"
+    assessed = verdict != "not assessed"
+    about = (
+        Sentence(f"{text}.", _strongest(assessment, known)[:1]),
+        _reason(assessment, known) if assessed else None,
+        _caution(assessment, known, "") if assessed else None,
+        Sentence(_ALONE if verdict == "inconclusive" else _next(assessment)),
+    )
+    return tuple(it for it in about if it is not None)
 
 
 def render(sentences: tuple[Sentence, ...]) -> str:
@@ -104,199 +121,271 @@ def render(sentences: tuple[Sentence, ...]) -> str:
     return " ".join(str(sentence) for sentence in sentences)
 
 
-_BESIDE = {
-    "same_photo": ", in what is otherwise the query photo",
-    "one_of_two": ", in a photograph that was also found with another face",
-}
+# -- the verdict ------------------------------------------------------------------------------
 
 
-def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> Sentence:
-    """The verdict, and the certainty of the identity."""
-    same = format_percent(assessment.identity_probability)
-    cosine = known.get("cosine_similarity")
-    alike = "" if cosine is None else f", similarity {_number(cosine.value)} on a scale up to 1"
-    sure = f"(probability of the same person {same}{alike}{_gallery_size(assessment)})"
-    altered = _BESIDE.get(assessment.question or "", "")
-    text = {
-        "impersonation": f"{it} likely impersonates the query person: it shows their face {sure}, "
-        f"and the face was likely forged{altered}",
-        "no forgery found": f"{it} shows the query person {sure}, and no forgery was found in it"
-        + _miss_rates(assessment),
-        "copy": f"{it} is the query photo itself, re-uploaded, cropped or re-encoded {sure}; "
-        "no measurement says that it was altered",
-        "other": f"{it} most likely shows another person {sure}",
-        "inconclusive": f"{it} is inconclusive, because {assessment.reason} {sure}",
-    }[assessment.verdict]
-    return Sentence(f"{text}.", _ids(known, _deciding(assessment)))
+def _opening(assessment: Assessment, known: _Known, it: str) -> Sentence:
+    """The verdict, and how sure it is of the person and of the forgery."""
+    same, fake = map(format_percent, (assessment.identity_probability, assessment.fake_probability))
+    theirs = f"the face is most likely theirs ({same}{_among(assessment, always=False)})"
+    match assessment.verdict:
+        case "impersonation":
+            text = f"{it} likely impersonates the query person: " + {
+                "same_photo": f"it is a query photo whose face was most likely altered ({fake})",
+                "one_of_two": f"{theirs}, and of two versions of this photograph this one was most "
+                f"likely altered ({fake})",
+            }.get(assessment.question or "", f"{theirs} and was most likely forged ({fake})")
+        case "no forgery found":
+            text = (
+                f"{it} most likely shows the query person ({same}{_among(assessment, always=False)}"
+                f"), and no forgery was found in it (forged: {fake})"
+            )
+        case "copy":
+            text = (
+                f"{it} is a query photo itself, re-uploaded, cropped or re-encoded"
+                f"{_agreeing(known)}, and no measurement says that its face was altered "
+                f"(altered: {fake})"
+            )
+        case "other":
+            same += _among(assessment, always=False)
+            text = f"{it} most likely shows another person (probability of the query person {same})"
+        case _:
+            text = f"{it} is inconclusive: {_open(assessment, same, fake)}"
+    return Sentence(f"{text}.", _deciding(assessment, known))
 
 
-def _deciding(assessment: Assessment) -> tuple[str, ...]:
-    """The scores that the verdict rests on: of the person, of the forgery, or of both."""
-    verdict, axes = assessment.verdict, assessment.unsteady
-    person, forgery = ("cosine_similarity",), assessment.fake_scores
-    same = ("query/same_photograph",) if assessment.question == "same_photo" else ()
-    if verdict in ("impersonation", "no forgery found"):
-        return (*person, *same, *forgery)
+_TURNED = "mild compression, resizing or blur is enough to change"
+
+
+def _open(assessment: Assessment, same: str, fake: str) -> str:
+    """What an inconclusive verdict leaves open."""
+    if assessment.unsteady:
+        what = {"identity": "whom it seems to show", "forgery": "whether it reads as forged"}
+        return f"{_TURNED} {join_with_and([what[axis] for axis in assessment.unsteady])}"
+    if assessment.identity_place == "within":
+        among = _among(assessment, always=True)
+        return f"whether the face is the query person's stays open (probability {same}{among})"
+    theirs = f"the face is most likely the query person's ({same})"
+    if assessment.question != "one_of_two":
+        return f"{theirs}, but whether it was forged stays open ({fake})"
+    which = "more likely the other one" if assessment.fake_place == "low" else "which one is open"
+    return (
+        f"{theirs}, but one of two versions of this photograph was altered, {which} "
+        f"({fake} for this one)"
+    )
+
+
+def _deciding(assessment: Assessment, known: _Known) -> tuple[str, ...]:
+    """The evidence that the verdict rests on: of the person, of the forgery, or of both."""
+    verdict, person = assessment.verdict, _ids(known, "cosine_similarity")
+    if assessment.question == "same_photo":
+        person = _ids(known, "query/same_photograph")
     if verdict == "copy":
-        return (*person, "query/same_photograph")
-    if verdict == "inconclusive":
-        open_forgery = assessment.fake_place == "within" or "forgery" in axes
-        open_person = assessment.identity_place == "within" or "identity" in axes
-        return (*(person if open_person or not open_forgery else ()),
-                *((*same, *forgery) if open_forgery else ()))  # fmt: skip
-    return person
+        return (*person, *_ids(known, "query/agreeing_share"))
+    if verdict == "other":
+        return person
+    if verdict == "inconclusive" and assessment.unsteady:
+        return _ids(known, "retakes/kept")
+    if verdict == "inconclusive" and assessment.identity_place == "within":
+        return person
+    return (*person, *_strongest(assessment, known)[:1])
 
 
-def _miss_rates(assessment: Assessment) -> str:
-    """The miss rates that must accompany a verdict that finds nothing."""
-    rates = "; ".join(unseen.short_text for unseen in assessment.unseen)
-    return f" ({rates})" if rates else ""
+def _among(assessment: Assessment, *, always: bool) -> str:
+    """The number of faces in the search: with more faces, the best impostor is more similar.
 
-
-def _gallery_size(assessment: Assessment) -> str:
-    """The number of faces in the search: with more faces, the best impostor is more similar."""
+    Said where identity is open, or where so many faces were never tested.
+    """
     if assessment.faces is None or assessment.faces < 2:
         return ""
-    text = f", judged among {assessment.faces:,} faces"
-    return text if assessment.faces_measured else f"{text}, more than were ever tested"
+    if not assessment.faces_measured:
+        return f", among {assessment.faces:,} faces, more than were ever tested"
+    return f", among {assessment.faces:,} faces" if always else ""
 
 
-def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
-    """The forgery probability with exactly the evidence it was computed from."""
-    if assessment.fake_probability is None:
+def _agreeing(known: _Known) -> str:
+    share = known.get("query/agreeing_share")
+    if share is None:
+        return ""
+    return f" ({format_percent(share.value)} of the places outside the face agree)"
+
+
+# -- the reasons ------------------------------------------------------------------------------
+
+
+def _none(assessment: Assessment, known: _Known) -> Sentence | None:
+    return None
+
+
+def _own_forgery(assessment: Assessment, known: _Known) -> Sentence | None:
+    """A forged face of somebody else, whose probability stands beside the verdict."""
+    if assessment.fake_place != "high":
         return None
-    text = f"The forgery probability is {format_percent(assessment.fake_probability)}"
-    asked = [known[name] for name in assessment.fake_scores if name in known]
-    placed = sorted(
-        (item for item in asked if item.share_of_authentic_below is not None),
-        key=lambda item: -(item.share_of_authentic_below or 0.0),
+    return Sentence(
+        f"Its face was likely forged ({format_percent(assessment.fake_probability)}), though not "
+        "to look like the query person.",
+        _strongest(assessment, known)[:1],
     )
-    high = [item for item in placed if (item.share_of_authentic_below or 0.0) >= _SHARE_HIGH]
-    ordinary = [item for item in placed if (item.share_of_authentic_below or 0.0) < _SHARE_ORDINARY]
+
+
+def _as_it_is(assessment: Assessment, known: _Known) -> Sentence:
+    """Both probabilities of a hit whose verdict mild changes turn around."""
+    same, fake = map(format_percent, (assessment.identity_probability, assessment.fake_probability))
+    cites = (*_ids(known, "cosine_similarity"), *_strongest(assessment, known)[:1])
+    forged = f"forged, {describe_question(assessment.question)}: {fake}"
+    return Sentence(f"Measured as it is, the query person: {same}; {forged}.", cites)
+
+
+def _reason(assessment: Assessment, known: _Known) -> Sentence | None:
+    """What the forgery probability rests on most, and which of its scores are ordinary."""
+    if assessment.fake_probability is None or assessment.question == "one_of_two":
+        return None
+    parts = [*_changed_face(assessment, known), *_signs(assessment, known)]
+    if not parts:
+        return None
+    text = ", and ".join(text for text, _ in parts)
+    if assessment.verdict == "inconclusive" and assessment.identity_place == "within":
+        text = f"{_forged_or_not(assessment)}: {text}"
+    cites = tuple(id_ for _, ids in parts for id_ in ids)
+    return Sentence(f"{text[:1].upper()}{text[1:]}.", cites)
+
+
+def _forged_or_not(assessment: Assessment) -> str:
+    fake = format_percent(assessment.fake_probability)
+    return {
+        "high": f"The face was most likely forged ({fake})",
+        "low": f"No forgery was found in the face ({fake})",
+    }.get(assessment.fake_place or "", f"Whether it was forged is open, too ({fake})")
+
+
+def _changed_face(assessment: Assessment, known: _Known) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """How much more a query photo's face changed than its surroundings."""
+    change = known.get("query/face_change")
+    if change is None or change.value is None or change.score not in assessment.fake_scores:
+        return
+    if (factor := math.exp(change.value)) >= _CHANGED:
+        yield f"the face changed {factor:.2g} times as much as what surrounds it", (change.id,)
+
+
+def _signs(assessment: Assessment, known: _Known) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The scores of the question that stand out most from authentic photos."""
+    placed = _placed(assessment, known)
+    if not placed:
+        return
+    high = [item for item, share in placed if share >= _SHARE_HIGH]
+    ordinary = [item for item, share in placed if share < _SHARE_ORDINARY]
+    first, share = placed[0]
+    above = f"higher than in {format_percent(share)} of authentic photos"
     if high:
-        share = format_percent(high[0].share_of_authentic_below)
-        text += f": the {_name(high[0])} is higher than in {share} of authentic photos"
+        text = f"the {_name(first)} is {above}"
         text += f", and the {_name(high[1])} stands out as well" if len(high) > 1 else ""
-        text += f", but {_are_ordinary(ordinary)}" if ordinary else ""
-    elif placed and placed[0] not in ordinary:
-        share = format_percent(placed[0].share_of_authentic_below)
-        text += f": the {_name(placed[0])} is raised, higher than in {share} of authentic photos"
-    elif placed:
-        text += ", and no score behind it stands out from authentic photos"
-    elif asked and all(item.score.startswith("query/") for item in asked):
-        text += ", based only on the differences from the query photo"
-    return Sentence(f"{text}.", tuple(item.id for item in asked))
+    elif first not in ordinary:
+        text = f"the {_name(first)} is raised, {above}"
+    else:
+        yield "no score behind it stands out from authentic photos", (first.id,)
+        return
+    cited = [first, *high[1:2], *ordinary[:1]]
+    if len(ordinary) == 1:
+        text += f", but the {_name(ordinary[0])} is ordinary"
+    elif ordinary:
+        text += f", but {len(ordinary)} of the {len(placed)} scores are ordinary"
+    yield text, tuple(item.id for item in cited)
 
 
-def _are_ordinary(items: Sequence[Evidence]) -> str:
-    names = [f"the {_name(item)}" for item in items]
-    return f"{join_with_and(names)} {'is' if len(names) == 1 else 'are'} ordinary"
+def _placed(assessment: Assessment, known: _Known) -> list[tuple[Evidence, float]]:
+    """The scores of the question with their share of lower authentic photos, highest first."""
+    asked = [known[name] for name in assessment.fake_scores if name in known]
+    placed = [
+        (it, it.share_of_authentic_below) for it in asked if it.share_of_authentic_below is not None
+    ]
+    return sorted(placed, key=lambda it: -it[1])
+
+
+def _strongest(assessment: Assessment, known: _Known) -> tuple[str, ...]:
+    """The ids of the scores of the question, the strongest first."""
+    placed = [item.id for item, _ in _placed(assessment, known)]
+    return tuple(dict.fromkeys((*placed, *_ids(known, *assessment.fake_scores))))
 
 
 def _name(item: Evidence) -> str:
     return display_name(item.id, item.name)
 
 
-def _further_fact(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
-    """The most important further fact: a forgery mark, instability, or the query photos' scores."""
+def _version(assessment: Assessment, known: _Known, name: str) -> Sentence | None:
+    """The proof by another version, and, if that is open otherwise, which was altered."""
+    proven = known.get("version/other_face")
+    if proven is None or not proven.value or assessment.verdict in ("copy", "other"):
+        return None
+    file = f" as {_file(name)}" if name else ""
+    text = (
+        f"The same photograph, proven by alignment, was also found{file} with another face in this "
+        "place"
+    )
+    if assessment.question != "one_of_two":
+        text += ", so one of the two was altered"
+    elif assessment.identity_place == "within" or assessment.unsteady:
+        fake = format_percent(assessment.fake_probability)
+        text += {
+            "high": f"; of the two, this one was more likely altered ({fake})",
+            "low": f"; of the two, the other one was more likely altered ({fake} for this one)",
+        }.get(assessment.fake_place or "", f"; which of the two was altered is open ({fake} for "
+              "this one)")  # fmt: skip
+    lead = _ids(known, "version/lead") if assessment.question == "one_of_two" else ()
+    return Sentence(f"{text}.", (proven.id, *lead))
+
+
+# -- what speaks against it, and what to do ---------------------------------------------------
+
+
+def _caution(assessment: Assessment, known: _Known, missing: str) -> Sentence | None:
+    """What speaks against the verdict, or else could explain it."""
     mark, kept = known.get("unmask_mark"), known.get("retakes/kept")
+    gone = f"a picture of similar layout, {_file(missing)}, was not compared, as its file is gone"
+    # Only if mild retakes change the verdict: a steady verdict proves little.
+    turned = kept is not None and kept.reads == CHANGES and not assessment.unsteady
+    if turned and kept is not None:
+        text = "Against it: some mild retakes of the picture change the verdict"
+        return Sentence(f"{text}, and {gone}." if missing else f"{text}.", (kept.id,))
+    if missing:
+        return Sentence(f"{gone[:1].upper()}{gone[1:]}.")
     if mark is not None and mark.value:
         return Sentence(
-            "Its metadata says that Unmask made it as a forgery; metadata can be edited and took "
-            "no part in the verdict.",
+            "Its metadata says that Unmask forged it; anyone can edit metadata, so the verdict "
+            "does not use that.",
             (mark.id,),
         )
-    # Only if mild retakes change the verdict: a steady verdict proves little.
-    if kept is not None and kept.reads == CHANGES:
-        return Sentence(f"{_unsteady(assessment)}.", (kept.id,))
-    difference = known.get("query/face_linear_difference")
-    if difference is None or difference.value is None or assessment.verdict in ("other", "copy"):
-        return None
-    if assessment.question == "one_of_two":  # nothing relative to the query photos decided it
-        return None
-    side = "above" if difference.value >= 0 else "below"
-    points = f"{_number(abs(difference.value))} points {side}"
-    text = f"Its forgery score lies {points} that of the query photos"
-    return Sentence(f"{text}.", (difference.id,))
+    return Sentence(_ELSE) if assessment.verdict in ("impersonation", "forged") else None
 
 
-def _copy(known: Mapping[str, Evidence]) -> Sentence | None:
-    proven, agreeing = known.get("query/same_photograph"), known.get("query/agreeing_share")
-    if proven is None or not proven.value or agreeing is None:
-        return None
+def _next(assessment: Assessment) -> str:
+    """What to do next; a verdict that finds nothing says how many forgeries pass so, too."""
+    verdict, of_two = assessment.verdict, assessment.question == "one_of_two"
+    if verdict == "inconclusive" and not assessment.unsteady:
+        if assessment.identity_place == "within":
+            return _BOTH if of_two else _WHOSE
+        return _WHICH if of_two else _NEXT[verdict]
+    if verdict != "no forgery found" or not assessment.unseen:
+        return _NEXT[verdict]
+    passed = [f"{it.passed} of {it.forgeries} {it.what}" for it in assessment.unseen]
+    return (
+        f"This does not prove that the photo is authentic: in tests, {join_with_and(passed)} also "
+        "passed, so check its source before you rely on it."
+    )
+
+
+def _not_assessed(assessment: Assessment, known: _Known, it: str) -> Sentence:
     return Sentence(
-        f"After alignment with the query photo, {format_percent(agreeing.value)} of the comparable "
-        "places outside the face agree.",
-        (proven.id, agreeing.id),
+        f"{it} could not be assessed, because {assessment.reason}.",
+        _ids(known, "interocular_px", "cosine_similarity"),
     )
-
-
-def _version(assessment: Assessment, known: Mapping[str, Evidence], name: str) -> Sentence | None:
-    """The proof by another version: the file, what agrees, and which of the two was altered."""
-    proven, agreeing, alike = (
-        known.get(score)
-        for score in ("version/other_face", "version/agreeing_share", "version/face_similarity")
-    )
-    if proven is None or not proven.value or agreeing is None or alike is None:
-        return None
-    file = f" as {quote_untrusted(name.translate(_ROUND))}" if name else ""
-    text = (
-        f"The same photograph was also found{file}, with another face in this place: after "
-        f"alignment, {format_percent(agreeing.value)} of the comparable places outside the face "
-        f"agree, and the two faces differ (cosine {_number(alike.value)}). At least one of the two "
-        "pictures was altered"
-    )
-    cites, lead = [proven, agreeing, alike], known.get("version/lead")
-    if assessment.question == "one_of_two" and lead is not None:
-        cites.append(lead)
-        which = _WHICH_ONE[assessment.fake_place or "within"]
-        probability = format_percent(assessment.fake_probability)
-        text += f"; {which} (probability that it is this one {probability})"
-    return Sentence(f"{text}.", tuple(item.id for item in cites))
 
 
 _ROUND = str.maketrans("[]", "()")  # a file's name must not read as a citation
-_WHICH_ONE = {
-    "high": "by their forgery scores, this one",
-    "within": "their forgery scores do not tell which",
-    "low": "by their forgery scores, more likely the other one",
-}
 
 
-def _missing(name: str) -> Sentence | None:
-    if not name:
-        return None
-    file = quote_untrusted(name.translate(_ROUND))
-    return Sentence(
-        f"A picture of similar layout, {file}, was not compared with it, because its file is gone."
-    )
+def _file(name: str) -> str:
+    return quote_untrusted(name.translate(_ROUND))
 
 
-def _unsteady(assessment: Assessment) -> str:
-    if assessment.unsteady:
-        return "Mild JPEG compression, resizing or blur was enough to change the verdict"
-    if assessment.verdict == "inconclusive":
-        return "Mild JPEG compression, resizing or blur is enough to change this"
-    return "However, some mild retakes of the image change the verdict"
-
-
-def _not_assessed(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> Sentence:
-    cosine = known.get("cosine_similarity")
-    raw = (
-        "and nothing about its identity was measured"
-        if cosine is None
-        else f"its raw identity similarity is {_number(cosine.value)} on a scale up to 1, which "
-        "is not turned into a probability here"
-    )
-    names = ("interocular_px", "cosine_similarity")
-    return Sentence(
-        f"{it} could not be assessed, because {assessment.reason}; {raw}.", _ids(known, names)
-    )
-
-
-def _ids(known: Mapping[str, Evidence], names: tuple[str, ...]) -> tuple[str, ...]:
+def _ids(known: _Known, *names: str) -> tuple[str, ...]:
     return tuple(known[name].id for name in names if name in known)
-
-
-def _number(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.2f}"

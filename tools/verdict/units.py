@@ -28,7 +28,8 @@ SINGULARS = {
     "faces": "face", "images": "image", "files": "file", "images and videos": "image or video",
 }  # fmt: skip
 """Units of counts, with the word for one."""
-_YES_OR_NO = {"E8": ("proven", "not proven"), "E10": ("present", "not present")}
+_YES_OR_NO = {"E8": ("proven", "not proven"), "E10": ("present", "not present"),
+              "E34": ("proven", "none found")}  # fmt: skip
 """Evidence whose value is 1 or 0, in words."""
 
 
@@ -62,6 +63,25 @@ def format_value(value: float | None, unit: str, *, id: str = "") -> str:
     if value == 1 and unit in SINGULARS:
         return f"1 {SINGULARS[unit]}"
     return _number(value) + _WORDS.get(unit, f" {unit}" if unit else "")
+
+
+def format_short(value: float | None, unit: str, *, id: str = "") -> str:
+    """A measured value without its unit, for a column whose heading names that; "–" for None."""
+    if value is None:
+        return "–"
+    words = _WORDS.get(unit, f" {unit}" if unit else "")
+    if unit == "log ratio":
+        return f"{math.exp(value):.2g}"
+    if unit.split(" ")[0] == SHARE:
+        return f"{100 * value:.0f} %"
+    return format_value(value, unit, id=id).removesuffix(words)
+
+
+def unit_in_words(unit: str) -> str:
+    """The unit of `format_short`: "points", "times that of the surroundings"; empty without one."""
+    if unit == "log ratio":
+        return "times that of the surroundings"
+    return "" if unit in ("", PROBABILITY) else _WORDS.get(unit, f" {unit}").strip()
 
 
 def _number(value: float) -> str:

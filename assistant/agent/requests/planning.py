@@ -256,7 +256,7 @@ _PLANNERS: Mapping[str, Callable[[Request], Plan]] = {
     "which_inconclusive": _listing(verdict="inconclusive"),
     "which_other": _listing(verdict="other"),
     "which_copy": _listing(verdict="copy"),
-    "counts": _text("[S1]. [S8]."),
+    "counts": _text("[S8]."),
     "sort_date": _listing(sort="date"),
     "sort_forgery": _listing(sort="forgery"),
     "sort_identity": _listing(sort="identity"),

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, UserTurn
 from tools.verdict.handles import parse_handle
 
-_SEARCHES = ("find_person", "more_hits")
+SEARCHES = ("find_person", "more_hits")
+"""Tools that list hits anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def state_of(steps: Sequence[Step]) -> CaseState:
             case ToolCall():
                 calls.append(step)
                 state = replace(state, last=_last_hit(step.handles) or state.last)
-            case ToolResult() if step.ok and step.name in _SEARCHES:
+            case ToolResult() if step.ok and step.name in SEARCHES:
                 asked = next((it for it in calls if it.id == step.call_id), None)
                 state = _searched(state, asked, step)
             case ModelText():

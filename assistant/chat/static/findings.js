@@ -10,6 +10,12 @@ element.addEventListener("click", (event) => {
     focused = `[data-hit="${hit}"]`;
     for (const other of document.querySelectorAll("[data-hit][aria-pressed]"))
       other.setAttribute("aria-pressed", String(other.dataset.hit === hit));
+    // The detail is the former hit's until the answer comes: it must not look like this one's.
+    const shown = document.querySelector("#unmask-detail-title")?.textContent;
+    if (shown !== hit) {
+      document.getElementById("unmask-one")?.classList.add("waiting");
+      setTimeout(() => document.getElementById("unmask-one")?.classList.remove("waiting"), 20000);
+    }
     trigger("choose", { handle: hit });
     if (window.matchMedia("(max-width: 60rem)").matches)
       setTimeout(() => document.getElementById("unmask-one")?.scrollIntoView({ behavior: "smooth" }), 300);
@@ -56,7 +62,16 @@ element.addEventListener("keydown", (event) => {
   if (event.key === "Escape") event.target.closest("details.cite")?.removeAttribute("open");
 });
 
+// On a phone the long parts of a detail are folded until they are opened.
+const fold = () => {
+  if (window.matchMedia("(max-width: 60rem)").matches)
+    for (const each of element.querySelectorAll("details.fold")) each.removeAttribute("open");
+};
+fold();
+
 watch("value", () => {
+  element.closest("#unmask-one")?.classList.remove("waiting");
+  fold();
   if (focused && (document.activeElement === document.body || !document.activeElement))
     element.querySelector(focused)?.focus({ preventScroll: true });
 });

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.agent.agent import Agent
+from assistant.agent.agent import READ_CALL_PREFIX, Agent
 from assistant.agent.model_stream import WAITING_AFTER_S, TextDelta, Waiting
 from assistant.console.output import (
     escape_terminal,
@@ -25,12 +25,13 @@ from assistant.conversation.steps import (
 )
 from assistant.grounding.citations import render_citations
 from assistant.report.case_export import decision_json
-from assistant.report.pictures.maps import write_map
+from assistant.report.pictures.map_files import write_map
 from assistant.report.pictures.numbered_faces import clarification_text
 from tools.errors import ToolError
 from tools.media.file_names import printable
 from tools.search.results import Hit
-from tools.verdict.handles import Fact
+from tools.verdict.clauses import join_with_and
+from tools.verdict.handles import Fact, quote_untrusted
 
 _LISTING = ("find_person", "more_hits", "list_hits", "mark_hit", "undo")
 """Tools after which the list of hits may be another one."""
@@ -88,6 +89,11 @@ class TurnReporter:
                 stdout_console().print(
                     f"\n{step.hit}  {self._filled(step.sentences)}", soft_wrap=True
                 )
+        if offers := self._offers():
+            quoted = join_with_and([quote_untrusted(it, longest=120) for it in offers])
+            stdout_console().print(
+                f"Ask next: {escape_terminal(quoted)}", soft_wrap=True, markup=False
+            )
         pending_question = self._agent.pending_question
         if pending_question is not None:
             print_remarks(
@@ -121,15 +127,16 @@ class TurnReporter:
             },
             "maps": {handle: printable(path) for handle, path in self._maps().items()},
             "listed": list(self._listed()),
+            "offers": list(self._offers()),
             "hits": [_hit(hit) | {"decision": self._decision(hit)} for hit in self._hits()],
             "steps": [_without_pictures(step) for step in steps],
         }  # fmt: skip
 
     def _tell(self, step: Step) -> None:
         if self._show and isinstance(step, ToolResult):
-            found = "refused" if not step.ok else "done" if step.count is None else str(step.count)
+            found = step.found or "done"
             self._console.print(
-                f"{escape_terminal(step.name)}  {step.duration_s:.1f} s  {found}", style="dim"
+                f"{escape_terminal(step.name)}: {found}, {step.duration_s:.1f} s", style="dim"
             )
 
     def _wait(self, waiting: Waiting) -> None:
@@ -139,8 +146,17 @@ class TurnReporter:
             self._console.print(escape_terminal(f"{told}; Ctrl-C stops"), style="dim")
 
     def _answer(self) -> tuple[CheckedSentence, ...]:
+        """The answer; of a question in several parts, that to each part, in order."""
+        said = [step.sentences for step in self._steps if isinstance(step, ModelText)]
+        parts = any(
+            isinstance(step, ToolCall) and step.id.startswith(READ_CALL_PREFIX)
+            for step in self._steps
+        )
+        return tuple(it for some in (said if parts else said[-1:]) for it in some)
+
+    def _offers(self) -> tuple[str, ...]:
         said = [step for step in self._steps if isinstance(step, ModelText)]
-        return said[-1].sentences if said else ()
+        return said[-1].offers if said else ()
 
     def _hits(self) -> Sequence[Hit]:
         searched = self._agent.workspace.last_search

@@ -113,15 +113,25 @@ def _query_exhibits(query: Query, case: Case | None) -> Iterator[Exhibit]:
     """One per file, with its handle in the case; a video gives several rows of a query."""
     files = dict(zip(query.paths, query.photo_ids, strict=True))
     handles = {} if case is None else {path: handle for handle, path in case.photos().items()}
+    names = given_names(case)
     for number, (path, image_id) in enumerate(files.items(), start=1):
-        yield _exhibit(handles.get(path, f"Q{number}"), path, image_id)
+        label = handles.get(path, f"Q{number}")
+        yield _exhibit(label, path, image_id, name=names.get(path, ""))
+
+
+def given_names(case: Case | None) -> dict[Path, str]:
+    """The names that query photos had when they were given, by their private copies."""
+    if case is None:
+        return {}
+    photos = case.photos()
+    return {photos[it]: name for it, name in case.photo_names().items() if it in photos}
 
 
 def _hit_exhibit(hit: Hit) -> Exhibit:
     return _exhibit(hit.handle, hit.path, hit.image_id)
 
 
-def _exhibit(label: str, path: Path, image_id: str) -> Exhibit:
+def _exhibit(label: str, path: Path, image_id: str, *, name: str = "") -> Exhibit:
     recorded = image_id.partition("@")[0]
     try:
         found, size = file_sha256(path), path.stat().st_size
@@ -132,7 +142,7 @@ def _exhibit(label: str, path: Path, image_id: str) -> Exhibit:
         state = "changed since it was recorded"
     return Exhibit(
         label=label, role="query photo" if label.startswith("Q") else "hit",
-        name=printable(Path(path.name)), path=printable(path), sha256=found,
+        name=name or printable(Path(path.name)), path=printable(path), sha256=found,
         recorded_sha256=recorded, bytes=size, state=state,
     )  # fmt: skip
 

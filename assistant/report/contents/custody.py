@@ -1,6 +1,6 @@
 """The custody log of a report: the case record's entries in words, and who used the case."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from assistant.case.entry import CaseEntry
@@ -15,9 +15,14 @@ def case_header(case: Case) -> CaseHeader:
     """The case with the result of checking its record. Raises SetupError if it is damaged."""
     entries, found = case.entries(), case.verification()
     return CaseHeader(
-        id=case.id, began=entries[0].at, entries=len(entries), head=entries[-1].hash,
-        key=found.key, signature=found.note, problems=found.problems,
+        id=case.id, name=_name(entries), began=entries[0].at, entries=len(entries),
+        head=entries[-1].hash, key=found.key, signature=found.note, problems=found.problems,
     )  # fmt: skip
+
+
+def _name(entries: Sequence[CaseEntry]) -> str:
+    named = [str(entry.body["value"]) for entry in entries if entry.kind == "name"]
+    return named[-1] if named else ""
 
 
 def custody_items(case: Case) -> Iterator[CustodyItem]:

@@ -47,11 +47,13 @@ class Propositions(Part):
 class CaseHeader(Part):
     """The case record behind the report.
 
-    `head` is the newest entry's hash, `key` the name of the signing key ("" if there is none), and
-    `signature` says in words what checking the record found when the report was written.
+    `name` is the user's, "" if it has none. `head` is the newest entry's hash, `key` the name of
+    the signing key ("" if there is none), and `signature` says in words what checking the record
+    found when the report was written.
     """
 
     id: str
+    name: str
     began: str
     entries: int
     head: Sha256

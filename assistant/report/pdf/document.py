@@ -7,7 +7,7 @@ needs system libraries (Pango) that a user may lack; ReportLab does not order ri
 from collections.abc import Iterator
 
 from assistant.report.contents.model import Exhibit, Report
-from assistant.report.pdf.hits import draw_hit
+from assistant.report.pdf.hits import draw_hit, draw_measurements
 from assistant.report.pdf.page import ReportPdf
 from assistant.report.pictures.illustrations import Illustrations
 from tools.verdict.rule import VERDICTS
@@ -17,10 +17,11 @@ _HALF_HASH = 32
 
 def report_pdf(report: Report, pictures: Illustrations) -> bytes:
     """The report as a PDF file. Characters that its fonts lack are written as code points."""
-    case = "" if report.case is None else f", case {report.case.id}"
+    case = "" if report.case is None else f", case {report.case.name or report.case.id}"
     known = {it.sha256 or it.recorded_sha256 for it in report.exhibits}
+    named = report.case.name if report.case is not None else ""
     pdf = ReportPdf(
-        title=f"Unmask report: {report.gallery}",
+        title=f"Unmask report: {named or report.gallery}",
         running_head=f"Unmask report of {report.made_at}{case}",
         made_at=report.made_at,
         # In clear text in the file, so that `unmask forget` finds reports about a picture.
@@ -34,15 +35,21 @@ def report_pdf(report: Report, pictures: Illustrations) -> bytes:
     pdf.heading("3  Findings")
     pdf.small(
         "The bar of each axis is the calibrated probability; in its coloured part no decision is "
-        "made. Verdicts come from a fixed rule. Evidence is explained in section 4."
+        "made. Beside “forged” stands which question it answers: probabilities that answer "
+        "different questions do not compare. Verdicts come from a fixed rule. Measurements are "
+        "listed and explained in section 4."
     )
+    said = _said_of_all(report)
+    for note in said:
+        pdf.small(f"Of every exhibit: {note}.", after=0.6)
+    pdf.ln(1.5)
     for hit, look in zip(report.hits, pictures.hits, strict=True):
         group = next((it for it in report.copies if hit.handle in it.hits), None)
-        draw_hit(pdf, hit, look, pictures, group=group)
+        draw_hit(pdf, hit, look, pictures, group=group, said=said)
     if not report.hits:
         pdf.paragraph("No face of the collection was compared.")
     pdf.heading("4  Methods and error rates")
-    _methods(pdf, report)
+    _methods(pdf, report, pictures)
     pdf.heading("5  Limits and alternative explanations")
     pdf.bullets(report.limits)
     pdf.paragraph("Instead of an impersonation, or of none, the following can explain a finding:")
@@ -53,6 +60,12 @@ def report_pdf(report: Report, pictures: Illustrations) -> bytes:
     return bytes(pdf.output())
 
 
+def _said_of_all(report: Report) -> tuple[str, ...]:
+    """The notes that are the same for all hits, if there are several."""
+    first, *others = (hit.notes for hit in report.hits) if len(report.hits) > 1 else ((), ())
+    return tuple(note for note in first if all(note in notes for notes in others))
+
+
 def _summary(pdf: ReportPdf, report: Report, pictures: Illustrations) -> None:
     made = report.methods.instruments
     lines = [
@@ -60,7 +73,9 @@ def _summary(pdf: ReportPdf, report: Report, pictures: Illustrations) -> None:
         *([f"Case: {report.case.id}, begun {report.case.began}"] if report.case else []),
         f"Report made: {report.made_at}" + (f" with Unmask {made.unmask}" if made else ""),
     ]
-    pdf.title_block("Report on possible impersonations", lines)
+    named = report.case.name if report.case is not None else ""
+    title = "Report on possible impersonations"
+    pdf.title_block(f"{title}: {named}" if named else title, lines)
     pdf.pictures([(it.image, f"query photo: {it.name}") for it in pictures.queries[:4]], height=38)
     if len(pictures.queries) > 4:
         pdf.small(f"and {len(pictures.queries) - 4} more query photos")
@@ -98,7 +113,13 @@ def _question(pdf: ReportPdf, report: Report) -> None:
 
 def _exhibits(pdf: ReportPdf, report: Report) -> None:
     rows = [
-        (it.label, it.path, "–" if it.bytes is None else f"{it.bytes:,}", _hash(it), it.state)
+        (
+            it.label,
+            it.name if it.role == "query photo" else it.path,
+            "–" if it.bytes is None else f"{it.bytes:,}",
+            _hash(it),
+            it.state,
+        )
         for it in report.exhibits
     ]
     heads = ("exhibit", "file", "bytes", "sha256", "state")
@@ -115,7 +136,7 @@ def _hash(exhibit: Exhibit) -> str:
     return f"{whole[:_HALF_HASH]}\n{whole[_HALF_HASH:]}".rstrip()
 
 
-def _methods(pdf: ReportPdf, report: Report) -> None:
+def _methods(pdf: ReportPdf, report: Report, pictures: Illustrations) -> None:
     methods = report.methods
     for text in methods.description:
         pdf.paragraph(text)
@@ -129,6 +150,14 @@ def _methods(pdf: ReportPdf, report: Report) -> None:
         rows = [(it.subject, it.what, it.measured_on, it.result) for it in methods.rates]
         heads = ("of what", "which rate", "measured on", "result")
         pdf.rows(heads, rows, widths=(28, 42, 54, 50), size=6.8)
+    maps = dict.fromkeys(f"{it.title}: {it.limits}" for each in pictures.hits for it in each.maps)
+    if maps:
+        pdf.subheading("What the maps do not show")
+        pdf.bullets([*maps])
+    if report.hits:
+        pdf.subheading("Every measurement of every exhibit")
+        pdf.small("In brackets: the share of authentic photos that score lower.")
+        draw_measurements(pdf, report.hits)
     known = {item.name: item for hit in report.hits for item in hit.evidence}
     if known:
         pdf.subheading("What each measurement is, and does not show")

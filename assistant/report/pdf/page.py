@@ -148,7 +148,7 @@ class ReportPdf(FPDF):
 
     def pictures(self, shown: Sequence[tuple[str, str]], *, height: float) -> None:
         """Pictures (data URI, caption) side by side, in as many lines as needed; height in mm."""
-        gap, caption_mm = 3.0, 3.4
+        gap, caption_mm = 2.2, 3.4
         x, top, lowest = self.l_margin, self.get_y(), self.get_y()
         for uri, caption in shown:
             width = height
@@ -181,6 +181,15 @@ class ReportPdf(FPDF):
         self.set_fill_color(*colour)
         self.cell(self.get_string_width(text) + 4, 6, text, fill=True, align="C")
         self.set_text_color(*_DARK)
+
+    def beside(self, text: str) -> None:
+        """A line in bold letters to the right of a badge."""
+        self._fonted(TEXT_PT, bold=True)
+        drawn = self.text_of(text)
+        width = self.w - self.r_margin - self.get_x() - 3
+        with self._shaped(drawn):
+            self.set_x(self.get_x() + 3)
+            self.multi_cell(width, 6, drawn, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def keep_together(self, height_mm: float) -> None:
         """Begin a new page unless so much room is left."""

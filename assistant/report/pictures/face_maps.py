@@ -12,12 +12,11 @@ from assistant.report.pictures.maps import MapView, picture_view
 from tools.agent_tools.workspace import FaceSnapshot, Workspace
 from tools.localisers import Localisation
 from tools.search.query import Query
-from tools.search.reranking.reference_comparison import ReferenceMap, reference_map
-from tools.search.reranking.reranker import iter_readable_photos
+from tools.search.reranking.reference_comparison import ReferenceMap
 
 
 @dataclass(frozen=True, slots=True)
-class FaceMaps:
+class DrawnMaps:
     """All maps of a face; `reference_distance_map` is relative to the query photos."""
 
     located: Localisation | None = None
@@ -35,18 +34,13 @@ def face_key(face_id: str, query: Query | None) -> FaceKey:
     return face_id, b"" if query is None else query.template.tobytes()
 
 
-def compute_face_maps(look: FaceSnapshot, workspace: Workspace) -> FaceMaps:
+def compute_face_maps(look: FaceSnapshot, workspace: Workspace) -> DrawnMaps:
     """Compute all maps of a face snapshot. Raises ToolError if its parts cannot be located."""
+    maps, shown = workspace.maps_of_snapshot(look), without_bystanders(workspace, look)
     models, face = workspace.instruments, look.face.face
-    located = workspace.localise_snapshot(look)
-    reference_distance_map = None
-    if look.query is not None:
-        photos = list(iter_readable_photos(look.query))
-        reference_distance_map = reference_map((look.pixels, face), photos, encoder=models.encoder)
-    shown = without_bystanders(workspace, look)
-    return FaceMaps(
-        located,
-        reference_distance_map,
-        picture_view(look.pixels, models, shown=shown),
+    return DrawnMaps(
+        maps.located,
+        maps.distance,
+        None if maps.picture is None else picture_view(maps.picture, shown),
         extra_map_views(look.pixels, face, instruments=models, shown=shown),
     )

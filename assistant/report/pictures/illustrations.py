@@ -5,7 +5,7 @@ without metadata.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,25 +68,37 @@ class Illustrations:
 
 
 def illustrate(
-    findings: Findings, query: Query, *, models: ModelBundle | None = None
+    findings: Findings,
+    query: Query,
+    *,
+    models: ModelBundle | None = None,
+    names: Mapping[Path, str] | None = None,
 ) -> Illustrations:
-    """Read and draw every picture. Without `models` there are no maps, and nobody is blurred."""
+    """Read and draw every picture. Without `models` there are no maps, and nobody is blurred.
+
+    `names` are those that query photos had when they were given, by their present paths.
+    """
     photos = [(read_pixels_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
     looks = zip(query.paths, photos, strict=True)
     return Illustrations(
-        tuple(_query_picture(path, look, query, models) for path, look in looks),
+        tuple(
+            _query_picture(
+                (names or {}).get(path) or printable(Path(path.name)), look, query, models
+            )
+            for path, look in looks
+        ),
         tuple(_hit_pictures(hit, photos, query, models=models) for hit in findings.hits),
     )
 
 
 def _query_picture(
-    path: Path, look: FaceInImage, query: Query, models: ModelBundle | None
+    name: str, look: FaceInImage, query: Query, models: ModelBundle | None
 ) -> QueryPicture:
     pixels, face = look
     others = _others(_faces(pixels, models), face.box, query, models)
     shown = blur_people(pixels, others, keep=[face.box])
     return QueryPicture(
-        printable(Path(path.name)),
+        name,
         data_uri(draw_box(shown, face.box, longest_px=_PICTURE_PX)),
         data_uri(aligned_crop(pixels, face.keypoints, size=_FACE_PX)),
     )

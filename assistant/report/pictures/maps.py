@@ -9,30 +9,23 @@ the query photos (`tools.search.reranking.reference_comparison`), and outliers i
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
-from assistant.case.forgetting.reports import MAP_ID_LENGTH
 from assistant.report.pictures.data_uris import data_uri
-from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.faces.analyser import Face
 from tools.localisers import Localisation, localise_forgery, overlay_heatmap
-from tools.localisers.map_scales import image_map_name, map_threshold
 from tools.localisers.overlay import FULL_HEAT
-from tools.media.private_files import open_private
+from tools.search.checking.maps import FaceMaps
 from tools.search.model_bundle import ModelBundle, map_detector
 from tools.search.reranking.inner_outer_face import FaceInImage
-from tools.search.reranking.patch_grid import LIMITS, SCORE, image_heatmap, patch_map
+from tools.search.reranking.patch_grid import LIMITS, PatchMap, whole_picture_map
 from tools.search.reranking.reference_comparison import ReferenceMap, reference_map
 
 FORGERY_MAP_TITLE, DISTANCE_MAP_TITLE, PICTURE_MAP_TITLE = "Heat map", "Distance map", "Picture map"
-_FACE_PX, _FILE_PX = 240, 480
-_USUAL_SHARE = 0.80
-"""Heat that occurs somewhere in this share of authentic photographs is not drawn."""
+_FACE_PX = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +57,24 @@ def distance_view(mapped: ReferenceMap) -> MapView:
     )
 
 
-def picture_view(
-    pixels: np.ndarray, models: ModelBundle, *, shown: np.ndarray | None = None
-) -> MapView | None:
-    """The map of the whole picture; None if it is too small, or the profile has no reader.
-
-    It is drawn over `shown`, the same picture with faces blurred, if that is given.
-    """
-    heat, known = (
-        image_heatmap(pixels, models),
-        models.rule.references.get(SCORE) if models.rule else None,
-    )
-    drawn = pixels if shown is None else shown
-    usual = known.quantile(_USUAL_SHARE) if known else 0.0
-    scale = map_threshold(image_map_name(*pixels.shape[:2]), models.encoder)
-    found = None if heat is None else patch_map(drawn, heat, usual=usual, scale=scale)
-    if found is None:
-        return None
+def picture_view(mapped: PatchMap, shown: np.ndarray) -> MapView:
+    """The map of the whole picture, drawn over `shown`, in which faces may be blurred."""
     return MapView(
-        PICTURE_MAP_TITLE, data_uri(found.shown), found.text, LIMITS, over="the whole picture"
+        PICTURE_MAP_TITLE,
+        data_uri(mapped.over(shown)),
+        mapped.text,
+        LIMITS,
+        over="the whole picture",
     )
+
+
+def views_of(maps: FaceMaps, shown: np.ndarray) -> list[MapView]:
+    """The maps of a face, those that could be made; `shown` is its picture as it is drawn."""
+    return [
+        forgery_view(maps.located),
+        *([] if maps.distance is None else [distance_view(maps.distance)]),
+        *([] if maps.picture is None else [picture_view(maps.picture, shown)]),
+    ]
 
 
 def map_views(
@@ -110,35 +101,11 @@ def _views(
     mapped = reference_map((pixels, face), photos, encoder=models.encoder)
     if mapped is not None:
         yield distance_view(mapped)
-    picture = picture_view(pixels, models, shown=shown)
+    picture = whole_picture_map(pixels, models)
     if picture is not None:
-        yield picture
+        yield picture_view(picture, pixels if shown is None else shown)
 
 
 def _drawn(crop: np.ndarray, heat: np.ndarray, *, full_heat: float = FULL_HEAT) -> str:
-    return data_uri(_overlaid(crop, heat, full_heat=full_heat))
-
-
-def _overlaid(
-    crop: np.ndarray, heat: np.ndarray, *, longest_px: int = _FACE_PX, full_heat: float = FULL_HEAT
-) -> np.ndarray:
-    face = cv2.resize(crop, (longest_px, longest_px), interpolation=cv2.INTER_LINEAR)
-    return overlay_heatmap(face, heat, full_heat=full_heat)
-
-
-def write_map(workspace: Workspace, handle: str, folder: Path) -> Path:
-    """Write the map of a photo's or hit's face into a case's folder; returns the file.
-
-    The file's name holds the handle and the beginning of the picture's id, by which
-    `assistant.case.forgetting` finds it. Raises ToolError for a face without a map, OSError.
-    """
-    located = workspace.localise_forgery(handle)
-    if handle in workspace.photos:
-        picture = workspace.photos[handle].name
-    else:
-        picture = workspace.hit(handle).image_id
-    path = folder / f"map-{handle}-{picture[:MAP_ID_LENGTH]}.jpg"
-    pixels = _overlaid(located.crop, located.displayed_heatmap, longest_px=_FILE_PX)
-    with open_private(path, "wb") as file:
-        Image.fromarray(pixels).save(file, "JPEG", quality=90)
-    return path
+    face = cv2.resize(crop, (_FACE_PX, _FACE_PX), interpolation=cv2.INTER_LINEAR)
+    return data_uri(overlay_heatmap(face, heat, full_heat=full_heat))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.case.catalogue import CaseSummary, list_cases
-from assistant.case.record import Case
+from assistant.case.record import Case, names_of
 from assistant.case.recorded_tools import RecordedTools
 from assistant.conversation.steps import Failed, Stopped, ToolCall, ToolResult
 from assistant.report.case_export import attach_exporter
@@ -45,7 +45,10 @@ class Investigation:
         """
         copies = self.case.keep_photos(photos)
         handles = {self.workspace.add_photo(copy): copy for copy in copies}
-        self.case.begin_turn(text, handles, gallery=self.workspace.gallery)
+        self.case.begin_turn(
+            text, handles, gallery=self.workspace.gallery,
+            names=names_of(photos, copies, handles),
+        )  # fmt: skip
         return list(handles)
 
     def call(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -12,6 +13,7 @@ from assistant.agent.model_stream import TextDelta
 from assistant.agent.requests.reader import Reading
 from assistant.case.record import Case
 from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
+from assistant.report.pictures.map_files import write_map
 from prompts import phrases
 from tests.support.cases import GALLERY, astronaut_pixels
 from tests.support.scripted_model import ScriptedModel
@@ -53,6 +55,10 @@ def agent(case: Unmask, tmp_path: Path) -> Agent:
             "which are forged": "which_fake",
             "away with H2": "hide",
             "take that back": "undo",
+            "look for her": "find",
+            "show where H1 was altered": "where",
+            "list the copies": "which_copy",
+            "explain H99": "why",
         }
     )
     record = Case.create(tmp_path, gallery=GALLERY)
@@ -90,6 +96,70 @@ def test_two_requests_in_one_are_both_answered(agent: Agent, photo: Path) -> Non
     steps = turn(agent, "find, and explain the first", [photo])
     assert [it.ok for it in steps if isinstance(it, ToolResult)] == [True, True]
     assert "H1" in said(steps)
+
+
+def test_parts_are_answered_in_order_each_from_what_the_one_before_found(
+    agent: Agent, photo: Path
+) -> None:
+    """The hit exists only after the search; what is not understood is named."""
+    steps = turn(agent, "look for her, then show where H1 was altered and go krzlbrmft", [photo])
+    assert calls(steps) == [
+        ("find_person", {"photos": ["Q1"]}), ("locate_artifacts", {"image": "H1"}),
+    ]  # fmt: skip
+    found, located = (it for it in steps if isinstance(it, ModelText))
+    assert "I compared" in join_sentences(found.sentences)
+    assert "H1" in join_sentences(located.sentences)
+    assert 'not sure what you ask for with "go krzlbrmft"' in join_sentences(located.sentences)
+    facts = agent.case.steps_with_facts()
+    assert "H1.regions" in next(facts for step, facts in facts if step == located)
+
+
+def test_what_was_not_come_to_is_offered_again(agent: Agent, photo: Path) -> None:
+    """After a refusal the rest of a question waits for one press."""
+    turn(agent, "look for her", [photo])
+    agent.workspace.hit("H1").path.rename(photo.parent / "elsewhere.png")
+    try:
+        steps = turn(agent, "show where H1 was altered, then list the copies")
+    finally:
+        (photo.parent / "elsewhere.png").rename(agent.workspace.hit("H1").path)
+    answer = steps[-1]
+    assert isinstance(answer, ModelText)
+    assert answer.offers == ("list the copies",)
+    assert 'I have not come to "list the copies" yet.' in join_sentences(answer.sentences)
+
+
+def test_a_search_offers_the_hits_that_it_did_not_list(agent: Agent, photo: Path) -> None:
+    """The answer says how many there are, and the offer lists the rest, whoever reads it."""
+    turn(agent, "look for her", [photo])
+    compared = agent.workspace.find_person(["Q1"], top=1).compared
+    steps = turn(agent, "Show 1 more hit")
+    assert calls(steps) == [("more_hits", {"count": 1})]
+    answer = steps[-1]
+    assert isinstance(answer, ModelText)
+    assert f"2 of {compared} are listed" in join_sentences(answer.sentences)
+    assert answer.offers == ("Show 1 more hit",)
+    last = turn(agent, answer.offers[0])[-1]
+    assert isinstance(last, ModelText)
+    assert last.offers == ()
+
+
+@pytest.mark.parametrize("handle", ["H1", "H2", "H3"])
+def test_the_words_about_maps_are_what_all_maps_show(
+    agent: Agent, photo: Path, tmp_path: Path, handle: str
+) -> None:
+    """What stands out is named and drawn, in the answer and in the file; nothing else is."""
+    turn(agent, "look for her", [photo])
+    maps = agent.workspace.maps(handle)
+    said = agent.workspace.fact(f"{handle}.regions").reads
+    shows = maps.located.has_finding or bool(maps.beside)
+    version = agent.workspace.hit(handle).version is not None
+    assert all(clause in said for clause in maps.beside)
+    assert ("map is" in said) == maps.located.has_finding
+    assert ("; " in said or ", but " in said or "map is" in said) == (shows or version)
+    with Image.open(write_map(agent.workspace, handle, tmp_path)) as file:
+        hue, saturation, _ = np.moveaxis(np.asarray(file.convert("HSV")), -1, 0)
+    warm = (saturation > 120) & ((hue < 40) | (hue > 245))
+    assert (warm.mean() > 0.004) == (shows or version)
 
 
 def test_what_is_missing_or_outside_is_said(agent: Agent, photo: Path) -> None:

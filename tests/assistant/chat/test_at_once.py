@@ -1,7 +1,7 @@
 """Concurrency on the chat page: simultaneous searches, galleries, questions and indexing."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -79,6 +79,33 @@ def test_a_gallery_chosen_while_a_turn_runs_is_the_next_turns(
     list(running)
     assert investigation.workspace.gallery == investigation.case.gallery == "elsewhere"
     assert investigation.findings is None
+
+
+@pytest.mark.parametrize("ends", ["answered", "stopped", "closed"])
+def test_the_old_list_rests_while_another_search_runs(
+    investigation: ChatSession, portrait: Path, ends: str
+) -> None:
+    """A press on an old hit shows nothing of it, and what comes after can be used again."""
+    search(investigation, portrait)
+    assert investigation.findings is not None
+    before = investigation.findings.hits[0].handle
+    assert " inert" not in investigation.detail_html()
+    find = PlannedTurn((ToolCall("find_person", {"photos": ["Q1"], "top": 2}),))
+    running = investigation.ask("Find fakes.", plan=lambda _: find)
+    shown = [(next(running), investigation.findings_html(), investigation.detail_html())[1:]
+             for _ in range(2)]  # fmt: skip
+    assert all(" inert" in html for html in shown[-1])
+    assert "Searching again" in (shown[-1][0] or "")
+    version = investigation.version
+    investigation.choose("H2")
+    assert investigation.version == version
+    assert f">{before}</h2>" in investigation.detail_html()
+    if ends == "stopped":
+        investigation.stop()
+    if ends == "closed":
+        cast("Generator[None]", running).close()
+    list(running)
+    assert " inert" not in (investigation.findings_html() or "") + investigation.detail_html()
 
 
 def test_a_question_is_about_the_gallery_that_is_seen(

@@ -94,6 +94,28 @@ def test_every_button_of_every_kind_acts_on_its_hit(page: "Page") -> None:
         shot(page, f"21-{handle}")
 
 
+def test_an_old_list_is_put_to_rest_by_a_new_search(page: "Page", crowd: Path) -> None:
+    """From the moment the search begins until its hits are there, no old hit can be pressed."""
+    page.evaluate(
+        """() => {
+            window.rested = [];
+            new MutationObserver(() => {
+                const [list, one] = ["hits", "detail"].map(
+                    (name) => document.getElementById(`unmask-${name}`));
+                if (list && one) window.rested.push([list.inert, one.inert]);
+            }).observe(document.body, { subtree: true, childList: true, attributes: true });
+        }"""
+    )
+    ask(page, "", crowd / "mirrored.png")
+    answered(page, 2)
+    page.locator("#unmask-hits:not([inert]) button.hit").first.wait_for()
+    page.wait_for_function("() => window.rested.at(-1).every((it) => !it)")
+    assert [True, True] in page.evaluate("window.rested")
+    title = page.locator("#unmask-hits-title").inner_text()
+    assert re.match(r"20 of \d+ hits shown", title)
+    shot(page, "22-after-a-rest")
+
+
 def test_top_fifty_and_the_examples(page: "Page") -> None:
     """Searching again lists every hit there is; typed, fifty is fifty too; examples answer."""
     page.get_by_role("button", name="top 50").click()

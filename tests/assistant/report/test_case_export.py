@@ -31,7 +31,8 @@ def test_what_was_not_measured_is_empty() -> None:
     (row,) = csv.DictReader(io.StringIO(text))
     assert row == {
         "rank": "1", "verdict": "not assessed", "identity_probability": "",
-        "fake_probability": "", "impersonation_probability": "", "decision": "",
+        "fake_probability": "", "forgery_question": "", "impersonation_probability": "",
+            "decision": "",
         "reviewer_note": "", "copy_of": "",
         "file": "/x/a,b.jpg", "note": "a reason",
     }  # fmt: skip

@@ -55,16 +55,18 @@ def test_what_is_beyond_the_scale_is_read_and_drawn() -> None:
 def test_a_picture_in_which_nothing_stands_out_stays_grey() -> None:
     """Its strongest places may be as strong as in authentic photographs: it says so."""
     pixels, heat = astronaut_pixels(), np.full((12, 12), 2.0, np.float32)
-    quiet = patch_map(pixels, heat, scale=MapThreshold(2.5, 0.05, {"LFW": 80}))
-    found = patch_map(pixels, heat, scale=MapThreshold(1.5, 0.05, {"LFW": 80}))
-    unknown = patch_map(pixels, heat)
+    quiet = patch_map(heat, scale=MapThreshold(2.5, 0.05, {"LFW": 80}))
+    found = patch_map(heat, scale=MapThreshold(1.5, 0.05, {"LFW": 80}))
+    unknown = patch_map(heat)
     assert quiet is not None
     assert found is not None
     assert unknown is not None
     assert (quiet.has_finding, quiet.text) == (False, NO_FINDING_TEXT)
-    assert (quiet.shown == quiet.shown[..., :1]).all()
+    shown = quiet.over(pixels)
+    assert (shown == shown[..., :1]).all()
     assert found.text.startswith("stands out from authentic photographs; strongest at")
-    assert not (found.shown == found.shown[..., :1]).all()
+    shown = found.over(pixels)
+    assert not (shown == shown[..., :1]).all()
     assert "not calibrated" in unknown.text
 
 

@@ -167,7 +167,7 @@ def test_a_tiny_picture_is_not_measured(shape: tuple[int, int], encoder: Encoder
     pixels = np.full((*shape, 3), 90, np.uint8)
     detector = PatchDetector(encoder, drawn_head(), "0" * 64)
     assert picture_map(pixels, Roughness(), size=SIZE) is None
-    assert patch_map(pixels, np.full((4, 4), np.nan)) is None
+    assert patch_map(np.full((4, 4), np.nan)) is None
     found = detector.score_images([pixels, astronaut_pixels()[:200, :200]])
     assert np.isnan(found).tolist() == [True, False]
 
@@ -183,13 +183,15 @@ def test_a_huge_picture_costs_no_more_than_the_budget() -> None:
 def test_the_map_is_drawn_over_the_whole_picture() -> None:
     """As large as it can be shown; grey where nothing stands out, coloured where something does."""
     pixels = np.full((600, 1200, 3), 90, np.uint8)
-    quiet = patch_map(pixels, roughness(pixels))
+    quiet = patch_map(roughness(pixels))
     pixels[:100, :100] = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
-    marked = patch_map(pixels, roughness(pixels))
-    assert quiet is not None and marked is not None and marked.shown.shape == (480, 960, 3)
-    assert (quiet.shown.max(axis=2) == quiet.shown.min(axis=2)).all()
-    assert marked.shown[20, 20, 0] > int(marked.shown[20, 20, 2]) + 50
-    assert (marked.shown[-20, -20] == quiet.shown[-20, -20]).all()
+    marked = patch_map(roughness(pixels))
+    assert quiet is not None and marked is not None
+    dark, lit = quiet.over(pixels), marked.over(pixels)
+    assert lit.shape == (480, 960, 3)
+    assert (dark.max(axis=2) == dark.min(axis=2)).all()
+    assert lit[20, 20, 0] > int(lit[20, 20, 2]) + 50
+    assert (lit[-20, -20] == dark[-20, -20]).all()
     assert marked.where == "top left" and marked.score > 10 * (quiet.score + 1)
 
 
@@ -197,10 +199,10 @@ def test_what_is_usual_is_not_drawn() -> None:
     """A sign no stronger than authentic pictures have leaves the map grey; the score stays."""
     pixels = np.full((300, 300, 3), 90, np.uint8)
     pixels[120:180, 120:180] = 99
-    drawn, left = (patch_map(pixels, roughness(pixels), usual=usual) for usual in (0.0, 20.0))
+    drawn, left = (patch_map(roughness(pixels), usual=usual) for usual in (0.0, 20.0))
     assert drawn is not None and left is not None
-    assert np.ptp(drawn.shown.astype(int), axis=2).max() > 50
-    assert np.ptp(left.shown.astype(int), axis=2).max() == 0
+    assert np.ptp(drawn.over(pixels).astype(int), axis=2).max() > 50
+    assert np.ptp(left.over(pixels).astype(int), axis=2).max() == 0
     assert left.score == drawn.score and drawn.where == "middle"
 
 
@@ -334,4 +336,4 @@ def test_what_cannot_be_measured_is_none_and_never_zero(pixels: np.ndarray) -> N
     """A picture too small to cut, and features that are not there."""
     unknown = features([np.nan] * 5)
     found = image_heatmap(pixels, bundle(detectors=[FIRST], encoder=unknown))
-    assert found is None or patch_map(pixels, found) is None
+    assert found is None or patch_map(found) is None

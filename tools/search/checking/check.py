@@ -160,7 +160,7 @@ class _Check:
         candidates = aggregate_candidates(scored, pictures.moments, rule=rule)
         reranker = Reranker(
             others=True,  # asked of these pictures, whomever they show
-            on_progress=lambda done, total: self._tell("looking closer", done, total)
+            on_progress=lambda done, total: self._tell("looking closer", done, total),
         )
         seen = reranker.rerank(candidates, query, gallery=pictures, instruments=models, rule=rule)
         ranked = sorted(seen, key=ranking_key)

@@ -19,7 +19,12 @@ import numpy as np
 from tools.detectors.clip_heads.patches import PatchDetector
 from tools.encoder.clip import Encoder
 from tools.encoder.tiles import TileScorer, picture_map, smooth_map, top_mean
-from tools.localisers.map_scales import NO_FINDING_TEXT, MapThreshold
+from tools.localisers.map_scales import (
+    NO_FINDING_TEXT,
+    MapThreshold,
+    image_map_name,
+    map_threshold,
+)
 from tools.localisers.overlay import overlay_heatmap
 from tools.localisers.protocol import ScoringHead
 from tools.search.model_bundle import ModelBundle
@@ -28,6 +33,8 @@ from tools.verdict.interpretation import UNCALIBRATED
 SCORE = "image/patches"
 LIMITS = "Text, logos, screens and strong blur stand out too; a dark map proves nothing."
 _SHOWN_PX = 960
+_USUAL_SHARE = 0.80
+"""Heat that occurs somewhere in this share of authentic photographs is not drawn."""
 
 
 def score_tiles_by_features(encoder: Encoder, head: ScoringHead) -> TileScorer:
@@ -73,15 +80,23 @@ def image_heatmap(pixels: np.ndarray, instruments: ModelBundle) -> np.ndarray | 
 class PatchMap:
     """A whole picture with its heat map.
 
-    `shown` (h, w, 3) uint8 RGB, at most 960 px wide or high; `score` is the mean of the strongest
-    cells; `where` describes the position of the strongest cell in words; `has_finding` is whether
-    the score exceeds that of authentic photographs, None if those were not measured.
+    `drawn` (rows, columns) is the heat that is drawn, 0 where nothing is; `score` is the mean of
+    the strongest cells; `where` describes the position of the strongest cell in words;
+    `has_finding` is whether the score exceeds that of authentic photographs, None if those were
+    not measured.
     """
 
-    shown: np.ndarray
+    drawn: np.ndarray
     score: float
     where: str
     has_finding: bool | None = None
+
+    def over(self, pixels: np.ndarray) -> np.ndarray:
+        """The map over its picture (h, w, 3) uint8 RGB, at most 960 px wide or high."""
+        shrink = min(1.0, _SHOWN_PX / max(pixels.shape[:2]))
+        width, height = (max(1, round(it * shrink)) for it in pixels.shape[1::-1])
+        small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+        return overlay_heatmap(small, self.drawn)
 
     @property
     def text(self) -> str:
@@ -94,24 +109,32 @@ class PatchMap:
         return f"stands out from authentic photographs; {strongest}"
 
 
+def whole_picture_map(pixels: np.ndarray, instruments: ModelBundle) -> PatchMap | None:
+    """The map of a picture; None if it is too small, or the profile has no reader."""
+    heat = image_heatmap(pixels, instruments)
+    if heat is None:
+        return None
+    known = instruments.rule.references.get(SCORE) if instruments.rule else None
+    usual = known.quantile(_USUAL_SHARE) if known else 0.0
+    scale = map_threshold(image_map_name(*pixels.shape[:2]), instruments.encoder)
+    return patch_map(heat, usual=usual, scale=scale)
+
+
 def patch_map(
-    pixels: np.ndarray, heat: np.ndarray, *, usual: float = 0.0, scale: MapThreshold | None = None
+    heat: np.ndarray, *, usual: float = 0.0, scale: MapThreshold | None = None
 ) -> PatchMap | None:
-    """Overlay the map on a picture (h, w, 3) uint8 RGB; None if no cell of the map was measured.
+    """A map (rows, columns) of logits, to be drawn; None if no cell of it was measured.
 
     Values below `usual`, in logits, are not drawn: authentic pictures reach them too. If the score
     does not exceed the threshold of `scale`, nothing is drawn.
     """
     if not np.isfinite(heat).any():
         return None
-    shrink = min(1.0, _SHOWN_PX / max(pixels.shape[:2]))
-    width, height = (max(1, round(it * shrink)) for it in pixels.shape[1::-1])
-    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
     score = top_mean(heat)
     finds = None if scale is None else bool(score > scale.finding)
     known = np.where(np.isfinite(heat), heat, usual) - usual
-    shown = overlay_heatmap(small, np.zeros_like(known) if finds is False else known)
-    return PatchMap(shown, score, _where(smooth_map(heat)), finds)
+    drawn = np.zeros_like(known) if finds is False else known
+    return PatchMap(drawn, score, _where(smooth_map(heat)), finds)
 
 
 def _where(heat: np.ndarray) -> str:

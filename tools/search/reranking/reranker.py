@@ -93,8 +93,8 @@ class Reranker:
     """Reranks hits and keeps the measurements, so that no hit is measured twice.
 
     The forgery of a face that is not the query person's, or is not usable, decides nothing, and
-    measuring it costs most of a search: it is measured only with `others`. `on_progress` gets the number of hits done
-    and the total. Use one object per gallery.
+    measuring it costs most of a search: it is measured only with `others`. `on_progress` gets the
+    number of hits done and the total. Use one object per gallery.
     """
 
     def __init__(

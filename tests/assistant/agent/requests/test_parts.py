@@ -1,0 +1,88 @@
+"""Questions of several parts: where they are cut, and which parts are answered."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from assistant.agent.requests.parts import read_parts, split_request
+from assistant.agent.requests.reader import Reading
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("find fakes of her, then show me where H1 looks forged",
+         ("find fakes of her", "show me where H1 looks forged")),
+        ("Why is H5 a fake? And where was it altered?",
+         ("Why is H5 a fake?", "where was it altered?")),
+        ("export the report as pdf and also list the copies",
+         ("export the report as pdf", "list the copies")),
+        ("Mark H3 as rejected, then undo", ("Mark H3 as rejected", "undo")),
+        ("Zeig mir die Fälschungen und erkläre H3", ("Zeig mir die Fälschungen", "erkläre H3")),
+        ("Number 3 please, what makes it a fake and which part gives it away",
+         ("Number 3 please what makes it a fake", "which part gives it away")),
+        ("compare hits 3 and 7", ("compare hits 3 and 7",)),
+        ("Here is Mr. Smith. Are there fakes of him?",
+         ("Here is Mr. Smith. Are there fakes of him?",)),
+        ("find her, please", ("find her, please",)),
+        ("why, and where", ("why", "where")),
+    ],
+)  # fmt: skip
+def test_a_text_is_cut_where_another_request_begins(text: str, parts: tuple[str, ...]) -> None:
+    """At sentences and at words that join two requests; what only tells is no part by itself."""
+    assert split_request(text) == parts
+
+
+class Scripted:
+    """Reads each text as the test says, and every other one as the weather, unsurely."""
+
+    def __init__(self, readings: Mapping[str, tuple[str, float]]) -> None:
+        self._readings = readings
+
+    def read(self, text: str, *, with_photo: bool) -> Reading:
+        """The class and the probability that stand beside the words."""
+        return Reading(*self._readings.get(text, ("outside", 0.1)), "why")
+
+
+BOTH = "find fakes of her and export a pdf"
+
+
+@pytest.mark.parametrize(
+    ("readings", "names", "unclear"),
+    [
+        ({"find fakes of her": ("find", 0.9), "export a pdf": ("export", 0.7)},
+         ["find", "export"], ()),
+        ({BOTH: ("find", 0.9), "find fakes of her": ("find", 0.9), "export a pdf": ("hide", 0.7)},
+         ["find"], ("export a pdf",)),
+        ({BOTH: ("two_find_why", 0.9), "find fakes of her": ("find", 0.9)}, ["two_find_why"], ()),
+        ({BOTH: ("find", 0.9)}, ["find"], ()),
+        ({BOTH: ("injection", 0.5), "find fakes of her": ("find", 0.9),
+          "export a pdf": ("export", 0.9)}, ["injection"], ()),
+        ({BOTH: ("find", 0.9), "find fakes of her": ("find", 0.9),
+          "export a pdf": ("injection", 0.9)}, ["find"], ()),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_is_named_and_nothing_is_done_by_a_guess(
+    readings: Mapping[str, tuple[str, float]], names: list[str], unclear: tuple[str, ...]
+) -> None:
+    """Sure parts are requests; orders about the application keep the text whole."""
+    parts, left = read_parts(Scripted(readings), BOTH, with_photo=True)
+    assert [part.name for part in parts] == names
+    assert left == unclear
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Undo!", "undo"), ("where was H5 altered", "where"), ("Where is it forged?", "where"),
+        ("Wo wurde H5 verändert?", "where"), ("Zeig mir die echten Bilder", "which_genuine"),
+        ("What now?", "about_abilities"), ("where was she born", "outside"),
+    ],
+)  # fmt: skip
+def test_plain_requests_need_no_reader(text: str, name: str) -> None:
+    """A model that never saw them would guess: "undo" as thanks."""
+    ((part,), _) = read_parts(Scripted({}), text, with_photo=False)
+    assert part.name == name
+    assert part.sure == (name != "outside")
