@@ -15,6 +15,7 @@ from assistant.server.access.run_token import Keyring
 from assistant.server.access.tokens import TokenStore
 from assistant.server.api.application import build_api
 from assistant.server.api.services import Services
+from assistant.server.browser.web_app import web_app_routes
 from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.media.private_files import private_folder, restrict_permissions, set_private_umask
@@ -69,7 +70,7 @@ def build_server(
     if mcp:
         app.router.routes.append(agents.route())
     login = LoginPage(access.logins, keyring, access.guesses, settings.logins)
-    app.router.routes.extend(login.routes())
+    app.router.routes.extend([*login.routes(), *web_app_routes()])
     return Server(app, access, parts)
 
 
