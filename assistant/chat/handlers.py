@@ -31,6 +31,7 @@ from assistant.report.checks_page import (
     problem_text,
     report_html,
 )
+from assistant.server.work.handoffs import MARK, Handoffs
 from assistant.server.work.index_jobs import GalleryIndexer, IndexingJob
 from tools.agent_tools.review import MAX_NOTE_LENGTH
 from tools.errors import SetupError, ToolError
@@ -38,6 +39,9 @@ from tools.errors import SetupError, ToolError
 logger = logging.getLogger(__name__)
 
 DEFAULT_GALLERY = "default"
+CHECK_TAB = "check"
+"""Id of the tab on which photos are checked."""
+
 _UPDATE_EVERY_S = 0.08
 _POLL_S = 0.3
 _FAULT = "An internal error ended this turn without a result; the server's log says more: "
@@ -50,9 +54,14 @@ class EventHandlers:
     """The page's callbacks; all pages share the server's `sessions`, `galleries` and `cases`."""
 
     def __init__(
-        self, sessions: SessionStore, galleries: GalleryIndexer, cases: CaseShelf | None = None
+        self,
+        sessions: SessionStore,
+        galleries: GalleryIndexer,
+        cases: CaseShelf | None = None,
+        handoffs: Handoffs | None = None,
     ) -> None:
         self._sessions, self._galleries, self.cases = sessions, galleries, cases
+        self._handoffs = handoffs
 
     # -- sessions -----------------------------------------------------------------------------
 
@@ -275,6 +284,27 @@ class EventHandlers:
             given,
             missing="" if len(given) == 2 else "Choose two photos to compare first.",
         )
+
+    def check_handed(self, mark: str) -> Iterator[Updates]:
+        """Check photos that a browser's extension handed over, on the tab for that.
+
+        `mark` is what follows the page's address.
+        """
+        id = mark.removeprefix(MARK) if mark.startswith(MARK) else ""
+        handed = self._handoffs.take(id) if self._handoffs is not None and id else None
+        if handed is None or self._handoffs is None:
+            if id:
+                gr.Warning(
+                    "Press “Open it in Unmask” again: this link was used, or is too old.",
+                    title="No picture",
+                )
+            yield (gr.skip(),) * 6
+            return
+        tab = gr.update(selected=CHECK_TAB)
+        with handed.written(self._handoffs.folder) as (photos, references):
+            yield (tab, gr.skip(), gr.skip(), photos, references or None, handed.face)
+            for updates in self.check(photos, references, handed.face):
+                yield (gr.skip(), *updates)
 
     def _in_turn(self, work: Callable[[], tuple[str, bool]]) -> tuple[str, bool]:
         with self._galleries.turn():

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import gradio as gr
 
 from assistant.chat.button_actions import EXAMPLE_TURNS
-from assistant.chat.handlers import EventHandlers
+from assistant.chat.handlers import CHECK_TAB, EventHandlers
 from assistant.chat.hits import placeholder_html
 from assistant.report.templating import render_template
 
@@ -32,6 +32,13 @@ _STORAGE_WORD = "unmask"
 _FINDINGS_JS = (Path(__file__).parent / "static" / "findings.js").read_text("utf-8")
 
 _CASES_JS = (Path(__file__).parent / "static" / "cases.js").read_text("utf-8")
+
+# A used link is no use in the history.
+_TAKE_MARK_JS = """() => {
+  const mark = location.hash;
+  if (mark) history.replaceState(null, "", location.pathname);
+  return mark;
+}"""
 
 _PROMISE = "Nothing leaves this machine. Scores are fallible: a person must check every hit."
 
@@ -97,13 +104,14 @@ def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
         token = gr.State("")
         browser = gr.BrowserState("", storage_key=STORAGE_KEY, secret=_STORAGE_WORD)
         bar = _bar()
-        panel, check, compare, shelf = _tasks(folders)
+        tabs, panel, check, compare, shelf = _tasks(folders)
         with gr.Row(elem_id="unmask-main", equal_height=False):
             pane, shown = _talk(), _shown()
         _wire_session(page, handlers, token, browser, bar, pane, shown)
         _wire_talk(handlers, token, bar, pane, shown)
         _wire_galleries(page, handlers, token, browser, bar, panel, shown, pane)
         _wire_checks(handlers, check, compare, shown)
+        _wire_handoff(page, handlers, tabs, check, shown)
         _wire_cases(handlers, shelf, token, [token, browser, bar.gallery, pane.chat, *shown,
                                              pane.composer])  # fmt: skip
     return page
@@ -124,12 +132,13 @@ def _bar() -> Toolbar:
     return Toolbar(gallery, demo, new_case)
 
 
-def _tasks(folders: list[str]) -> tuple[UploadPanel, CheckPanel, CheckPanel, ShelfPanel]:
+def _tasks(folders: list[str]) -> tuple[gr.Tabs, UploadPanel, CheckPanel, CheckPanel, ShelfPanel]:
     """The first choice: a collection to search, photos to check or compare, or earlier cases."""
-    with gr.Tabs(elem_id="unmask-tasks"):
+    # On a phone all tabs are seen, in two rows: a first choice is not hidden in a menu.
+    with gr.Tabs(elem_id="unmask-tasks", overflow_behavior="wrap") as tabs:
         with gr.Tab("Search a collection"):
             panel = _panel(folders)
-        with gr.Tab("Check a photo"):
+        with gr.Tab("Check a photo", id=CHECK_TAB):
             check = _check_panel(
                 "Photos to check", "Authentic photos of the person (optional)", "Check",
                 name="unmask-check", count="multiple",
@@ -148,7 +157,7 @@ def _tasks(folders: list[str]) -> tuple[UploadPanel, CheckPanel, CheckPanel, She
             cases = gr.HTML(
                 "", apply_default_css=False, elem_id="unmask-cases", js_on_load=_CASES_JS
             )
-    return panel, check, compare, ShelfPanel(tab, text, archived, cases)
+    return tabs, panel, check, compare, ShelfPanel(tab, text, archived, cases)
 
 
 def _check_panel(
@@ -290,6 +299,15 @@ def _wire_checks(
     for panel, handler in ((check, handlers.check), (compare, handlers.compare)):
         given = [panel.first, panel.second, panel.face]
         _on(panel.look.click, handler, given, [*shown, *given], **busy)
+
+
+def _wire_handoff(
+    page: gr.Blocks, handlers: EventHandlers, tabs: gr.Tabs, check: CheckPanel, shown: FindingsPane
+) -> None:
+    mark = gr.Textbox(visible=False)
+    given = [check.first, check.second, check.face]
+    _on(page.load, handlers.check_handed, [mark], [tabs, *shown, *given], js=_TAKE_MARK_JS,
+        concurrency_id="checking")  # fmt: skip
 
 
 def _wire_cases(

@@ -20,7 +20,9 @@ from assistant.console.output import stdout_console
 from assistant.profile import LoadedModels
 from assistant.report.case_export import attach_exporter
 from assistant.server.access.gate import IDENTITY
+from assistant.server.browser.web_app import HEAD
 from assistant.server.serving import Server, build_server, listen
+from assistant.server.work.handoffs import Handoffs
 from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings, set_upload_dir
 from tools.errors import SetupError
@@ -79,9 +81,11 @@ def mount_page(server: Server, *, model: BaseChatModel | None = None) -> None:
     reader = None if model is not None else load_request_reader(settings)
     page, options = build_app(
         settings, model=model or _model_of(settings), reader=reader, parts=parts.models,
-        galleries=parts.indexer,
+        galleries=parts.indexer, handoffs=parts.handoffs,
     )  # fmt: skip
+    parts.handoffs.has_page = True
     ours = {name: options[name] for name in options if name not in _OF_LAUNCH}
+    ours["head"] += HEAD
     gr.mount_gradio_app(
         server.app, page, "", auth_dependency=lambda request: request.scope[IDENTITY].name, **ours
     )
@@ -94,6 +98,7 @@ def build_app(
     reader: ReadsRequests | None = None,
     parts: LoadedModels | None = None,
     galleries: GalleryIndexer | None = None,
+    handoffs: Handoffs | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """The app, and the options to launch it with; `parts` and `galleries` may be a server's."""
     uploads = settings.home / "uploads"
@@ -120,7 +125,7 @@ def build_app(
             Agent.resume(model, parts, case, home=home, reader=reader, turn=galleries.turn)
         ),
     )
-    handlers = EventHandlers(sessions, galleries, CaseShelf(settings, sessions))
+    handlers = EventHandlers(sessions, galleries, CaseShelf(settings, sessions), handoffs)
     page = build_page(handlers, folders=galleries.allowed_folders())
     page.queue(api_open=False, default_concurrency_limit=4)
     return page, launch_options(settings)

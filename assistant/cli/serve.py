@@ -1,6 +1,8 @@
-"""`unmask serve`, `unmask tokens` and `unmask mcp`: doors for other programs."""
+"""`unmask serve`, `tokens`, `mcp` and `extension`: doors for other programs."""
 
 import dataclasses
+import re
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +40,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command(short_help="Serve the REST API, the page and MCP.")(serve)
     app.command(short_help="Serve the tools to an agent on stdin and stdout (MCP).")(mcp)
+    app.command(short_help="Write the browser extension into a folder.")(extension)
     app.add_typer(tokens, name="tokens")
 
 
@@ -113,13 +116,18 @@ def serve(
                 console.print(f"MCP:    {address}/mcp")
             if page:
                 console.print(f"Page:   {address}/")
+                if settings.host in ("0.0.0.0", "::"):  # noqa: S104 - every address of the machine
+                    console.print(f"        {_in_network(address)}/  (from a phone)")
                 console.print(f"        {link}  (logs you in; once, within 10 min)", soft_wrap=True)
             file = escape_terminal(run_token_file(settings.config_dir))
             console.print(f"Token:  in {file}, while the server runs", soft_wrap=True)
             console.print("Ctrl-C ends it.")
             if certificate is None and settings.host not in ("127.0.0.1", "localhost", "::1"):
                 print_remarks(
-                    ["the connection is not encrypted: use --certificate, or a proxy that is"]
+                    [
+                        "the connection is not encrypted: use --certificate, or a proxy that is",
+                        "over http a phone can open the page, but not install it as an app",
+                    ]
                 )
             if open_page and page:
                 typer.launch(link)
@@ -153,6 +161,53 @@ def mcp(context: typer.Context, folders: FolderOption = None) -> None:
         anyio.run(McpServer(tools, parts.lane).serve_stdio)
     finally:
         parts.ledger.close()
+
+
+def extension(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, which stays.")],
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the extension's token.")
+    ] = "browser",
+    new_token: Annotated[
+        bool, typer.Option("--new-token", help="Replace the token of that name.")
+    ] = False,
+) -> None:
+    """Write the browser extension, and print how to load it, with a token for it.
+
+    \b
+    unmask extension ~/unmask-extension
+
+    It adds "Check with Unmask" to the menu of a picture, and shows the answer beside the page. The
+    picture goes to `unmask serve` on this machine. The extension can read a page only when one of
+    its pictures is pressed, and its token can only check pictures. Run the command again after an
+    update of Unmask; the token stays.
+    """
+    from assistant.server.browser.extension import write_extension
+
+    store = _store(context)
+    write_extension(folder)
+    known = {it.name: it for it in store.records()}.get(name)
+    if known is not None and (new_token or known.expired):
+        store.revoke(name)
+        known = None
+    if known is not None and "check" not in known.scopes:
+        raise SetupError(f"the token {name!r} cannot check pictures: choose another with --name")
+    place = escape_terminal(folder.resolve())
+    secret = f"The token {name!r} from before stays valid; --new-token replaces it."
+    if known is None:
+        secret = store.create(name, ["check"])
+    console = stdout_console()
+    for line in (
+        f"The extension lies in {place}",
+        "1. Load it. Chromium, Chrome, Edge: open chrome://extensions, switch on developer mode,",
+        '   press "Load unpacked", choose that folder. Firefox: open about:debugging, "This',
+        '   Firefox", "Load Temporary Add-on", choose its manifest.json (until Firefox ends).',
+        "2. Its options open. Enter this token, which is shown once:",
+        secret,
+        '3. Start `unmask serve`, right-click a picture, choose "Check with Unmask".',
+    ):
+        console.print(line, soft_wrap=True)
 
 
 @tokens.command("create")
@@ -212,6 +267,17 @@ def revoke_token(
     """Revoke a token; a running server refuses it from now on."""
     _store(context).revoke(name)
     stdout_console().print(escape_terminal(f"Token {name!r} is revoked."))
+
+
+def _in_network(address: str) -> str:
+    """A server's address with this machine's own in place of "all addresses"."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing; only chooses the way out
+            own = probe.getsockname()[0]
+        except OSError:
+            own = socket.gethostname()
+    return re.sub(r"//[^/]*:", f"//{own}:", address)
 
 
 def _store(context: typer.Context) -> "TokenStore":

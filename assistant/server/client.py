@@ -78,13 +78,16 @@ class UnmaskClient:
         *photos: File,
         references: Sequence[File] = (),
         faces: Mapping[str, int] | None = None,
+        maps: bool = False,
     ) -> CheckShape:
         """Check photos, with authentic photos of the person as `references` if there are any.
 
-        `faces` chooses a face by the file's name, as in `{"group.jpg": 2}`.
+        `faces` chooses a face by the file's name, as in `{"group.jpg": 2}`. With `maps` each face
+        has its map of signs of forgery.
         """
         files = [("photos", it) for it in photos] + [("references", it) for it in references]
         data = {"faces": json.dumps(dict(faces))} if faces else {}
+        data |= {"maps": "true"} if maps else {}
         return self._sent(CheckShape, "/api/v1/checks", files, data)
 
     def compare(self, first: File, second: File) -> ComparisonShape:

@@ -16,6 +16,7 @@ from assistant.server.access.tokens import TokenStore
 from assistant.server.api.application import build_api
 from assistant.server.api.services import Services
 from assistant.server.api.unknown import unknown_paths
+from assistant.server.browser.web_app import web_app_routes
 from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.media.private_files import private_folder, restrict_permissions, set_private_umask
@@ -70,7 +71,8 @@ def build_server(
     if mcp:
         app.router.routes.append(agents.route())
     login = LoginPage(access.logins, keyring, access.guesses, settings.logins)
-    app.router.routes.extend([*login.routes(), *unknown_paths(app.router)])
+    routes = [*login.routes(), *web_app_routes(), *unknown_paths(app.router)]
+    app.router.routes.extend(routes)
     return Server(app, access, parts)
 
 

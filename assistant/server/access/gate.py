@@ -12,11 +12,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from assistant.server.access.hosts import HostPolicy
+from assistant.server.access.hosts import HostPolicy, is_extension
 from assistant.server.access.login import COOKIE, LoginSessions
 from assistant.server.access.run_token import Keyring
 from assistant.server.access.throttle import Guesses, RateLimit, TooManyGuesses
 from assistant.server.access.tokens import Identity
+from assistant.server.browser.web_app import OPEN_PATHS
 from assistant.server.problems import Problem, problem_response
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ MAX_MCP_BYTES = 24 * 1024 * 1024
 MAX_BODY_BYTES = 1024 * 1024
 """Largest request without files."""
 
-_OPEN = frozenset({"/login", "/login.js"})
+_OPEN = frozenset({"/login", "/login.js"}) | OPEN_PATHS
 _CACHED = ("/assets/", "/static/")
 
 _HEADERS = {
@@ -47,7 +48,7 @@ _HEADERS = {
 _CSP_API = "default-src 'none'; frame-ancestors 'none'"
 _CSP_LOGIN = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "img-src 'self'; manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # Gradio's page starts from inline scripts and compiles some; nothing may come from elsewhere.
 _CSP_PAGE = (
@@ -132,7 +133,11 @@ class Gate:
                 421, "this server does not answer to that host name; `unmask serve --name` adds one"
             )
         origin = connection.headers.get("origin")
-        if origin is not None and not self._access.hosts.allows_origin(origin, host=host):
+        if origin is None:
+            return
+        if connection.scope["path"].startswith("/api/") and is_extension(origin):
+            return  # a token is needed there, which an extension can only get from its user
+        if not self._access.hosts.allows_origin(origin, host=host):
             logger.warning("a request from another site's page was refused")
             raise Problem(403, "requests from pages of other sites are refused")
 

@@ -5,9 +5,16 @@ name is pointed here). Such a request carries the site's name as its Host.
 """
 
 import ipaddress
+import re
 import socket
 from collections.abc import Sequence
 from urllib.parse import urlsplit
+
+EXTENSION = "chrome-extension://oheffoplkaggffgdkoopiimloabenmmk"
+"""Origin of our extension in Chromium: the id follows from the `key` in its manifest."""
+
+# Firefox gives each installation of an extension an id of its own.
+_FIREFOX_EXTENSION = re.compile(r"moz-extension://[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -40,6 +47,14 @@ class HostPolicy:
         """Whether a page of this origin may send requests: only the server's own page may."""
         parts = urlsplit(origin)
         return parts.scheme in ("http", "https") and parts.netloc.casefold() == host.casefold()
+
+
+def is_extension(origin: str) -> bool:
+    """Whether a request comes from a browser's extension: ours in Chromium, any in Firefox.
+
+    No web page can send such an origin. It only lets the request reach the check of its token.
+    """
+    return origin == EXTENSION or _FIREFOX_EXTENSION.fullmatch(origin) is not None
 
 
 def _name_of(header: str) -> str:

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from assistant.server.access.run_token import OWNER, Keyring
 from assistant.server.access.throttle import Guesses, TooManyGuesses
 from assistant.server.access.tokens import Identity, digest
+from assistant.server.browser.web_app import HEAD
 
 COOKIE = "unmask_login"
 SESSION_S = 12 * 3600.0
@@ -156,6 +157,7 @@ class LoginPage:
 
     def _form(self, problem: str = "", *, status: int = 200) -> HTMLResponse:
         text = (_FOLDER / "login.html").read_text("utf-8")
+        text = text.replace("{{head}}", HEAD)
         text = text.replace("{{problem}}", escape(problem))
         text = text.replace("{{name}}", "" if self._passwords else "hidden")
         return HTMLResponse(text, status_code=status)

@@ -1,15 +1,19 @@
 """Checks and comparisons of photos, without a gallery; nothing is stored."""
 
+import dataclasses
 import json
+import threading
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 
+from assistant.report.pictures.maps import forgery_view
 from assistant.server.api.errors import documented
 from assistant.server.api.services import Checker, Parts
-from assistant.server.api.shapes import CheckShape, ComparisonShape
+from assistant.server.api.shapes import CheckShape, ComparisonShape, HandoffShape
 from assistant.server.api.uploads import Uploads, kept
 from assistant.server.problems import Problem
+from assistant.server.work.handoffs import MARK, WAITING_S, Handoff
 from assistant.server.work.lane import check as go_on
 
 router = APIRouter(tags=["checks"])
@@ -34,6 +38,7 @@ async def check(
         list[UploadFile] | None, File(description="Authentic photos of the person.")
     ] = None,
     faces: Faces = None,
+    maps: Annotated[bool, Form(description="With each face's map of signs of forgery.")] = False,
 ) -> Any:
     """Check photos: is a face forged, where, and, with references, is it this person's?
 
@@ -43,13 +48,18 @@ async def check(
     async with kept([*photos, *given], parts.uploads) as files:
         suspects, of = files.paths[: len(photos)], files.paths[len(photos) :]
         chosen = face_numbers(faces, files)
-        report = await parts.in_turn(
-            request,
-            lambda stop: parts.unmask().check(
+
+        def work(stop: threading.Event) -> dict[str, Any]:
+            report = parts.unmask().check(
                 suspects, of=of, face=chosen or None, on_progress=lambda *_: go_on(stop)
-            ),
-        )
-        return files.named(report.to_json())
+            )
+            told = report.to_json()
+            if maps:
+                for each, face in zip(told["faces"], report.faces, strict=True):
+                    each["map"] = face.located and dataclasses.asdict(forgery_view(face.located))
+            return told
+
+        return files.named(await parts.in_turn(request, work))
 
 
 @router.post("/comparisons", response_model=ComparisonShape, responses=documented(503))
@@ -68,6 +78,28 @@ async def compare(
             request, lambda _: parts.unmask().compare(*files.paths, face=chosen or None)
         )
         return files.named(found.to_json())
+
+
+@router.post("/handoffs", status_code=201, response_model=HandoffShape, responses=documented(409))
+async def hand_over(
+    who: Checker,
+    parts: Parts,
+    photos: Annotated[list[UploadFile], File(description="Photos to check.")],
+    references: Annotated[
+        list[UploadFile] | None, File(description="Authentic photos of the person.")
+    ] = None,
+    faces: Faces = None,
+) -> Any:
+    """Hand photos to the page: opened at the returned address, it checks them, once.
+
+    They are kept in memory for ten minutes at most.
+    """
+    given = list(references or ())
+    async with kept([*photos, *given], parts.uploads) as files:
+        read = [(path.name, path.read_bytes()) for path in files.paths]
+        chosen = [f"{path.name}={number}" for path, number in face_numbers(faces, files).items()]
+    handed = Handoff(tuple(read[: len(photos)]), tuple(read[len(photos) :]), "; ".join(chosen))
+    return {"path": f"/{MARK}{parts.handoffs.put(handed)}", "expires_in_s": WAITING_S}
 
 
 def face_numbers(given: str | None, files: Uploads) -> dict[Any, int]:

@@ -13,6 +13,7 @@ from assistant.profile import LoadedModels
 from assistant.server.access.gate import IDENTITY
 from assistant.server.access.tokens import Identity, Scope
 from assistant.server.problems import Problem
+from assistant.server.work.handoffs import Handoffs
 from assistant.server.work.history import History
 from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.server.work.investigations import Investigation, Investigations
@@ -34,6 +35,7 @@ class Services:
     indexer: GalleryIndexer
     investigations: Investigations
     history: History
+    handoffs: Handoffs
 
     @classmethod
     def of(cls, settings: Settings, models: LoadedModels | None = None) -> "Services":
@@ -44,7 +46,7 @@ class Services:
             settings, models, ledger, lane,
             indexer=GalleryIndexer(settings, models, ledger=ledger, turns=lane.turns),
             investigations=Investigations(models, ledger, settings.home),
-            history=History(settings.home),
+            history=History(settings.home), handoffs=Handoffs(settings.home / "uploads"),
         )  # fmt: skip
 
     @property

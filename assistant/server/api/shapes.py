@@ -150,7 +150,10 @@ class VerifiedCase(CaseShape):
 
 
 class CheckedFaceShape(Shape):
-    """A checked face; `forged` and `person` say in words what the probabilities say."""
+    """A checked face; `forged` and `person` say in words what the probabilities say.
+
+    `map` is null if maps were not asked for, or nothing speaks for a forgery.
+    """
 
     path: str
     face: int | None
@@ -165,6 +168,7 @@ class CheckedFaceShape(Shape):
     where: str
     evidence: list[EvidenceShape]
     explanation: str
+    map: MapShape | None = None
 
 
 class CheckShape(Shape):
@@ -178,6 +182,13 @@ class CheckShape(Shape):
     warnings: list[str]
     problems: list[dict[str, Any]]
     faces: list[CheckedFaceShape]
+
+
+class HandoffShape(Shape):
+    """Where the page shows handed pictures: a path with a secret, to be opened once."""
+
+    path: str
+    expires_in_s: float
 
 
 class ComparisonShape(Shape):

@@ -209,6 +209,8 @@ def test_dark_and_phone(scripted: str, visit: Visit, home: Path) -> None:
         shot(page, f"6-{name}")
         width = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         assert width[0] <= width[1]
+        for task in ("Search a collection", "Check a photo", "Compare two photos", "Cases"):
+            assert page.get_by_role("tab", name=task).is_visible(), task
     page.locator("button.hit").first.scroll_into_view_if_needed()
     shot(page, "7-phone-hits")
     page.locator("button.hit").first.click()

@@ -23,6 +23,7 @@ from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
 from assistant.report.case_export import attach_exporter
 from assistant.server.work import index_jobs as galleries_module
+from assistant.server.work.handoffs import MARK, Handoff, Handoffs
 from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings
 from tests.support.cases import GALLERY
@@ -64,7 +65,8 @@ def handlers(case: Unmask, galleries: GalleryIndexer, tmp_path: Path) -> EventHa
         workspace = record.restore(case.models, home=home).workspace
         return ChatSession(Agent(ScriptedModel(), workspace, record))
 
-    return EventHandlers(SessionStore(tmp_path, begin=begin, resume=resume), galleries)
+    sessions = SessionStore(tmp_path, begin=begin, resume=resume)
+    return EventHandlers(sessions, galleries, handoffs=Handoffs(tmp_path / "uploads"))
 
 
 def upload(case: Unmask, folder: Path, name: str) -> Path:
@@ -341,3 +343,23 @@ def test_filters_decisions_and_reports_are_buttons(
         count = len(handlers.load(token, REQUEST)[3])
         list(handlers.press(token, REQUEST, pressed(action=action, face="", top="")))
         assert len(handlers.load(token, REQUEST)[3]) == count
+
+
+def test_handed_pictures_are_checked_on_their_tab(
+    handlers: EventHandlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, with the chosen face, and without a file left behind; a used link says so."""
+    handoffs = handlers._handoffs
+    assert handoffs is not None
+    handoffs.has_page = True
+    id = handoffs.put(Handoff((("notes.jpg", b"no picture"),), (), "notes.jpg=1"))
+    first, *_, last = handlers.check_handed(f"{MARK}{id}")
+    assert first[0]["selected"] == "check" and first[5] == "notes.jpg=1"
+    assert [Path(it).name for it in first[3]] == ["notes.jpg"] and first[4] is None
+    assert "notes.jpg" in last[1] and str(tmp_path) not in last[1]
+    assert not any(it.is_file() for it in handoffs.folder.rglob("*"))
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Warning", lambda text, **_: told.append(text))
+    for mark in (f"{MARK}{id}", "#somewhere", ""):
+        assert len(list(handlers.check_handed(mark))) == 1
+    assert len(told) == 1 and "used" in told[0]

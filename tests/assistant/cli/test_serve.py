@@ -46,3 +46,16 @@ def test_slips_are_one_line() -> None:
         assert (answer.status, answer.stdout) == (1, ""), words
         assert said in answer.stderr and answer.stderr.count("\n") == 1
     assert Answer("serve", "--key", "key.pem").status == 2
+
+
+def test_the_extension_comes_with_a_token(tmp_path: Path) -> None:
+    """The token can only check; running again renews the files and keeps it, if not told else."""
+    folder = tmp_path / "extension"
+    made = Answer("extension", str(folder)).stdout
+    assert made.count("unmask_") == 1 and "chrome://extensions" in made
+    again = Answer("extension", str(folder)).stdout
+    assert "unmask_" not in again and "stays valid" in again
+    (listed,) = Answer("tokens", "list", "--json").json["tokens"]  # type: ignore[misc]
+    assert (listed["name"], listed["scopes"]) == ("browser", ["check"])
+    assert "unmask_" in Answer("extension", str(folder), "--new-token").stdout
+    assert Answer("extension", str(tmp_path)).status == 1

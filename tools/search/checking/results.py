@@ -10,6 +10,7 @@ from tools.localisers import Localisation
 from tools.media.file_names import printable
 from tools.provenance.findings import LIMITS, Provenance
 from tools.search.checking.impression import Impression
+from tools.search.query import SeveralFaces
 from tools.search.results import judged_by
 from tools.verdict.evidence import Evidence
 from tools.verdict.interpretation import interpret_forgery, interpret_person
@@ -123,6 +124,13 @@ class CheckProblem:
         """The first line of the error."""
         return str(self.error).splitlines()[0]
 
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict; with the boxes of the faces, from the left, if one must be chosen."""
+        told = {"path": printable(self.path), "reason": self.text}
+        if isinstance(self.error, SeveralFaces):
+            return told | {"faces": [list(box) for box in self.error.boxes]}
+        return told
+
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
@@ -160,7 +168,7 @@ class CheckReport:
             "forged": len(self.forged),
             "counts": self.counts,
             "warnings": list(self.warnings),
-            "problems": [{"path": printable(it.path), "reason": it.text} for it in self.problems],
+            "problems": [it.to_json() for it in self.problems],
             "faces": [face.to_json() for face in self.faces],
             "provenance": {
                 "part_in_verdict": False,
