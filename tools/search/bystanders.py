@@ -21,7 +21,11 @@ Box = tuple[float, float, float, float]
 
 
 def other_people(
-    faces: Sequence[Face], box: Sequence[float], template: np.ndarray, *, rule: VerdictRule | None
+    faces: Sequence[Face],
+    box: Sequence[float] | np.ndarray,
+    template: np.ndarray,
+    *,
+    rule: VerdictRule | None,
 ) -> list[Box]:
     """The boxes of the other people among the `faces` of a picture.
 

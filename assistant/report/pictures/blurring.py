@@ -41,7 +41,7 @@ def blurs(models: ModelBundle | None) -> bool:
 
 
 def blur_people(
-    pixels: np.ndarray, others: Sequence[Box], *, keep: Sequence[Sequence[float]]
+    pixels: np.ndarray, others: Sequence[Box], *, keep: Sequence[Sequence[float] | np.ndarray]
 ) -> np.ndarray:
     """A picture (h, w, 3) uint8 RGB with the faces in `others` blurred, but nothing in `keep`.
 
@@ -62,8 +62,8 @@ def blur_people(
         mask = np.zeros((height, width), np.uint8)
         cv2.ellipse(mask, ((width / 2, height / 2), (width, height), 0), 255, cv2.FILLED)
         part[mask > 0] = smooth[mask > 0]
-    for box in keep:
-        left, top, right, bottom = _grown(box, _KEPT, pixels)
+    for kept in keep:
+        left, top, right, bottom = _grown(kept, _KEPT, pixels)
         shown[top:bottom, left:right] = pixels[top:bottom, left:right]
     return shown
 
@@ -92,7 +92,9 @@ def without_bystanders(workspace: Workspace, look: FaceSnapshot) -> np.ndarray:
     return blur_people(look.pixels, others, keep=[look.face.face.box])
 
 
-def _grown(box: Sequence[float], scale: float, pixels: np.ndarray) -> tuple[int, int, int, int]:
+def _grown(
+    box: Sequence[float] | np.ndarray, scale: float, pixels: np.ndarray
+) -> tuple[int, int, int, int]:
     """A box scaled about its centre, within the picture, in whole pixels."""
     left, top, right, bottom = (float(edge) for edge in box)
     wide, high = (right - left) * (scale - 1) / 2, (bottom - top) * (scale - 1) / 2
