@@ -184,8 +184,8 @@ class PretrainedTower:
         """The states of crops after `start` blocks, computed again if they were dropped."""
         import torch
 
-        shared = [self._shared.get((name, start)) for name in names]
-        if all(it is not None for it in shared):
+        kept = [self._shared.get((name, start)) for name in names]
+        if len(shared := [it for it in kept if it is not None]) == len(names):
             return torch.stack(shared)
         *_, states = islice(self.network.states(self.pixels(crops)), start)
         self._share(names, start, states)

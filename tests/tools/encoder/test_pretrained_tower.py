@@ -84,7 +84,7 @@ def test_tuned_norms_change_only_the_upper_blocks_and_share_the_lower(
     same = UpperNorms(6, _norms(tower, 6), "same")
     other = UpperNorms(6, [it + 0.5 for it in same.norms], "other")
     np.testing.assert_array_equal(tower.tuned_features(CROPS, same), tower.block_features(CROPS))
-    fresh, runs = PretrainedTower(tower.folder, "again"), []
+    fresh, runs = PretrainedTower(tower.folder, "again"), list[int]()
     fresh.tuned_features(CROPS[:1], other)  # from now on it keeps what both halves share
 
     def counting(

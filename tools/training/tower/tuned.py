@@ -21,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 from queue import Queue
 from threading import Thread
+from typing import Any
 
 import cv2
 import numpy as np
@@ -73,6 +74,9 @@ class TunedTop(nn.Module):
 
     Begins as `linear`, a head on the plain tower.
     """
+
+    spread: Tensor
+    mean: Tensor
 
     def __init__(self, linear: TowerHead) -> None:
         super().__init__()
@@ -191,8 +195,9 @@ def ahead(tower: PretrainedTower, reader: PairReader) -> Iterator[Lower]:
 def loss_of(logits: Tensor) -> Tensor:
     """Cross-entropy of both, and a ranking loss of each pair; authentic and forged in turn."""
     authentic, forged = logits[0::2], logits[1::2]
-    told = functional.softplus(authentic).mean() + functional.softplus(-forged).mean()
-    return told / 2 + functional.softplus(authentic - forged).mean()
+    told: Tensor = functional.softplus(authentic).mean() + functional.softplus(-forged).mean()
+    ranked: Tensor = functional.softplus(authentic - forged).mean()
+    return told / 2 + ranked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -306,7 +311,9 @@ def train(
     if (work / CHECKPOINT).is_file():
         top.load_state_dict(load_file(work / CHECKPOINT))
     parameters = [list(top.norms), [top.weight, top.bias]]
-    groups = [{"params": it, "most": most} for it, most in zip(parameters, rates, strict=True)]
+    groups: list[dict[str, Any]] = [
+        {"params": it, "most": most} for it, most in zip(parameters, rates, strict=True)
+    ]
     optimiser = torch.optim.AdamW(groups, weight_decay=0.0, betas=(0.9, 0.98))
     step, recent = 0, list[tuple[float, float]]()
     while (part := done(step)) < 1.0:
