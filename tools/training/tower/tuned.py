@@ -114,13 +114,13 @@ class TunedTop(nn.Module):
         with torch.no_grad():
             found = self.features(lower)
             self.mean, self.spread = found.mean(dim=0), found.std(dim=0) + 1e-4
-            self.bias += (self.weight * self.mean).sum()
-            self.weight *= self.spread
+            self.bias.add_((self.weight * self.mean).sum())
+            self.weight.mul_(self.spread)
 
 
 def lower_half(tower: PretrainedTower, crops: np.ndarray) -> Lower:
     """The untouched blocks on crops (n, 224, 224, 3) uint8."""
-    pixels = tower.pixels(crops)
+    pixels = tower.pixels(list(crops))
     with torch.no_grad():
         states = list(islice(tower.network.states(pixels), START))
     return Lower(states[-1], _class_and_mean(states))
