@@ -112,8 +112,11 @@ SHIPPED_DETECTORS = (
     "sbi_caddm",
 )
 """Detectors shipped in addition to the heads, one folder each (`tools.detectors.folders`)."""
-TOWER_HEADS = ("clip_manipulation", "clip_synthesis")
-"""Shipped heads on the CLIP part of `unmask setup`; the verdict rule alone calibrates them."""
+TOWER_HEADS = ("clip_manipulation", "clip_synthesis", "clip_tuned")
+"""Shipped heads on the CLIP part of `unmask setup`; the verdict rule alone calibrates them.
+
+It has no place for `clip_tuned` yet.
+"""
 
 POCKET_DETECTORS = Checkpoint(
     part="detectors",

@@ -5,8 +5,8 @@ and config; importing transformers takes longer than looking at ten faces. Queri
 of a block are one matrix product.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ _PREFIX = "vision_model."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Affine:
+class Affine:
     """A weight (out, in) or (width,), and its bias."""
 
     weight: Tensor
@@ -29,15 +29,15 @@ class _Affine:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Block:
+class Block:
     """One transformer block: normalise, attend, normalise, two-layer perceptron."""
 
-    first_norm: _Affine
-    attention_in: _Affine
-    attention_out: _Affine
-    second_norm: _Affine
-    wider: _Affine
-    narrower: _Affine
+    first_norm: Affine
+    attention_in: Affine
+    attention_out: Affine
+    second_norm: Affine
+    wider: Affine
+    narrower: Affine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +47,8 @@ class VisionTransformer:
     patches: Tensor
     class_token: Tensor
     positions: Tensor
-    input_norm: _Affine
-    blocks: tuple[_Block, ...]
+    input_norm: Affine
+    blocks: tuple[Block, ...]
     heads: int
     epsilon: float
 
@@ -66,11 +66,11 @@ class VisionTransformer:
         def tensor(name: str) -> Tensor:
             return tensors[_PREFIX + name].to(dtype)
 
-        def layer(*names: str) -> _Affine:
+        def layer(*names: str) -> Affine:
             weights, biases = (
                 [tensor(f"{name}.{kind}") for name in names] for kind in ("weight", "bias")
             )
-            return _Affine(torch.cat(weights), torch.cat(biases))
+            return Affine(torch.cat(weights), torch.cat(biases))
 
         return cls(
             patches=tensor("embeddings.patch_embedding.weight"),
@@ -78,7 +78,7 @@ class VisionTransformer:
             positions=tensor("embeddings.position_embedding.weight"),
             input_norm=layer("pre_layrnorm"),
             blocks=tuple(
-                _Block(
+                Block(
                     first_norm=layer(f"{at}.layer_norm1"),
                     attention_in=layer(*(f"{at}.self_attn.{part}_proj" for part in "qkv")),
                     attention_out=layer(f"{at}.self_attn.out_proj"),
@@ -97,23 +97,38 @@ class VisionTransformer:
 
         The class token is the first.
         """
-        count = len(images)
         cells = functional.conv2d(images, self.patches, stride=self.patches.shape[-1])
         patches = cells.flatten(2).transpose(1, 2)
-        token = self.class_token.expand(count, 1, -1)
-        states = self._norm(torch.cat([token, patches], dim=1) + self.positions, self.input_norm)
-        for block in self.blocks:
+        token = self.class_token.expand(len(images), 1, -1)
+        placed = torch.cat([token, patches], dim=1) + self.positions
+        yield from self.continued(self._norm(placed, self.input_norm), self.blocks)
+
+    def continued(self, states: Tensor, blocks: Sequence[Block]) -> Iterator[Tensor]:
+        """The states (n, 1 + patches, width) after each of further `blocks`; differentiable."""
+        for block in blocks:
             states = states + self._attended(self._norm(states, block.first_norm), block)
             wide = block.wider.linear(self._norm(states, block.second_norm))
             states = states + block.narrower.linear(wide * torch.sigmoid(1.702 * wide))
             yield states
 
-    def _norm(self, states: Tensor, norm: _Affine) -> Tensor:
+    def retuned(self, start: int, norms: Sequence[Tensor]) -> tuple[Block, ...]:
+        """The blocks after the first `start`, sharing all weights but those of their norms.
+
+        `norms` are four (width,) a block: weight and bias of the first norm, then of the second.
+        """
+        blocks = self.blocks[start:]
+        fours = zip(*(iter(norms),) * 4, strict=True)
+        return tuple(
+            replace(block, first_norm=Affine(*four[:2]), second_norm=Affine(*four[2:]))
+            for block, four in zip(blocks, fours, strict=True)
+        )
+
+    def _norm(self, states: Tensor, norm: Affine) -> Tensor:
         return functional.layer_norm(
             states, states.shape[-1:], norm.weight, norm.bias, self.epsilon
         )
 
-    def _attended(self, states: Tensor, block: _Block) -> Tensor:
+    def _attended(self, states: Tensor, block: Block) -> Tensor:
         count, length, width = states.shape
         parts = block.attention_in.linear(states).view(count, length, 3, self.heads, -1)
         queries, keys, values = parts.permute(2, 0, 3, 1, 4)

@@ -8,8 +8,8 @@ import pytest
 from torch import Tensor
 
 from tests.support.tiny_clip import tiny_tower
-from tools.encoder.pretrained_tower import PretrainedTower
-from tools.encoder.vision_transformer import VisionTransformer
+from tools.encoder.pretrained_tower import PretrainedTower, UpperNorms
+from tools.encoder.vision_transformer import Block, VisionTransformer
 from tools.errors import SetupError
 
 RNG = np.random.default_rng(0)
@@ -65,3 +65,49 @@ def test_a_missing_part_is_none_and_a_damaged_one_says_what_to_do(tmp_path: Path
     (tmp_path / "part" / "preprocessing.json").unlink()
     with pytest.raises(SetupError, match="unmask setup"):
         _ = PretrainedTower(tmp_path / "part", "x").preprocessing
+
+
+def _norms(tower: PretrainedTower, start: int) -> list[Tensor]:
+    return [
+        getattr(norm, kind)
+        for block in tower.network.blocks[start:]
+        for norm in (block.first_norm, block.second_norm)
+        for kind in ("weight", "bias")
+    ]
+
+
+def test_tuned_norms_change_only_the_upper_blocks_and_share_the_lower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the tower's own norms nothing changes; no lower block runs twice for a crop."""
+    tower = tiny_tower(tmp_path)
+    same = UpperNorms(6, _norms(tower, 6), "same")
+    other = UpperNorms(6, [it + 0.5 for it in same.norms], "other")
+    np.testing.assert_array_equal(tower.tuned_features(CROPS, same), tower.block_features(CROPS))
+    fresh, runs = PretrainedTower(tower.folder, "again"), list[int]()
+    fresh.tuned_features(CROPS[:1], other)  # from now on it keeps what both halves share
+
+    def counting(
+        network: VisionTransformer, states: Tensor, blocks: list[Block]
+    ) -> Iterator[Tensor]:
+        runs.append(len(blocks))
+        return continued(network, states, blocks)
+
+    continued = VisionTransformer.continued
+    monkeypatch.setattr(VisionTransformer, "continued", counting)
+    plain, tuned = fresh.block_features(CROPS), fresh.tuned_features(CROPS, other)
+    assert runs == [12, 6]
+    lower = [*range(6), *range(12, 18)]
+    np.testing.assert_array_equal(tuned[:, lower], plain[:, lower])
+    upper = [*range(6, 12), *range(18, 24)]
+    assert np.abs(tuned[:, upper].astype(float) - plain[:, upper]).max(axis=(0, 2)).min() > 0.01
+    np.testing.assert_array_equal(tuned[2:], fresh.tuned_features(CROPS[2:], other))
+
+
+def test_norms_of_another_tower_are_refused(tmp_path: Path) -> None:
+    """Too few, or of another width: one line says what does not fit."""
+    tower = tiny_tower(tmp_path)
+    norms = _norms(tower, 6)
+    for wrong in (norms[:-4], [it[:8] for it in norms]):
+        with pytest.raises(SetupError, match="do not fit"):
+            tower.tuned_features(CROPS, UpperNorms(6, wrong, "wrong"))

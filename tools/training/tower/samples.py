@@ -55,12 +55,16 @@ class TowerSample:
 
 @dataclass(frozen=True, slots=True)
 class SampleSources:
-    """Reads all sources; `copies` holds bare clones as `face_sources` describes."""
+    """Reads all sources; `copies` holds bare clones as `face_sources` describes.
+
+    `with_history` False leaves crops as they are, for trainings that draw a history each time.
+    """
 
     data: Path
     copies: Path
     faces: FaceAnalyser
     seed: int = 0
+    with_history: bool = True
 
     def swapped_videos(self, count: int, *, split: str = "train") -> Iterator[TowerSample]:
         """DFDC: sharp, aligned pairs of a swapped face and its original."""
@@ -187,7 +191,7 @@ class SampleSources:
             return
         points = keypoints_from_landmarks(landmarks)
         crop = aligned_crop(pixels, points, size=SIZE, margin=MARGIN)
-        yield TowerSample(_chain(crop, self._drawing(group)), label, source, family, group, split)
+        yield TowerSample(self._with_history(crop, group), label, source, family, group, split)
 
     def _pair(
         self, real: np.ndarray, fake: np.ndarray, points: np.ndarray, *, source: str, family: str,
@@ -195,7 +199,7 @@ class SampleSources:
     ) -> Iterator[TowerSample]:  # fmt: skip
         for pixels, its, tool in ((real, AUTHENTIC, AUTHENTIC), (fake, label, family)):
             crop = aligned_crop(pixels, points, size=SIZE, margin=MARGIN)
-            chained = _chain(crop, self._drawing(group))  # the same chain for both
+            chained = self._with_history(crop, group)  # the same chain for both
             yield TowerSample(chained, its, source, tool, group, split)
 
     def _published(self, name: str, *, split: str) -> Iterator[tuple[Entry, np.ndarray]]:
@@ -217,12 +221,16 @@ class SampleSources:
         located = [points for _, points in self.faces.find_faces(pixels) if points is not None]
         return max(located, key=lambda it: float(np.ptp(it, axis=0).prod()), default=None)
 
-    def _drawing(self, group: str) -> np.random.Generator:
-        return np.random.default_rng([self.seed, *group.encode()])
+    def _with_history(self, crop: np.ndarray, group: str) -> np.ndarray:
+        rng = np.random.default_rng([self.seed, *group.encode()])
+        return history(crop, rng) if self.with_history else crop
 
 
-def _chain(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One random history of light, size, blur and JPEG; a pair draws the same."""
+def history(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The crop (224, 224, 3) uint8 after one random history of mirror, light, size, blur and JPEG.
+
+    Both pictures of a pair need the same one.
+    """
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     if rng.random() < 0.5:
