@@ -42,7 +42,7 @@ def other_people(
     return found
 
 
-def _overlap(one: Sequence[float] | np.ndarray, other: Sequence[float]) -> float:
+def _overlap(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> float:
     """Intersection over union of two boxes, 0..1."""
     sides = [min(one[at + 2], other[at + 2]) - max(one[at], other[at]) for at in (0, 1)]
     shared = max(0.0, float(sides[0])) * max(0.0, float(sides[1]))
