@@ -19,6 +19,7 @@ from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.gallery.access_log import AccessKind, record_access
 from tools.gallery.database_file import gallery_folder
+from tools.gallery.engines.choice import remove_from_server
 from tools.gallery.locking.folder import lock_folder, shred_folder, unlock_folder
 from tools.gallery.locking.keys import KeyFinder, LockKey
 from tools.gallery.record_store import Gallery
@@ -33,12 +34,16 @@ _SERVERS = "running-*.lock"
 
 @dataclass(frozen=True, slots=True)
 class LockUnit:
-    """A folder that is locked as one; `name` says what it is, `guards` are its lock files."""
+    """A folder that is locked as one; `name` says what it is, `guards` are its lock files.
+
+    A gallery may have embeddings `on_server` as well, which are deleted there.
+    """
 
     name: str
     folder: Path
     guards: tuple[str, ...] = ()
     logged: bool = False
+    on_server: bool = False
 
 
 def gallery_unit(settings: Settings, name: str) -> LockUnit:
@@ -46,7 +51,7 @@ def gallery_unit(settings: Settings, name: str) -> LockUnit:
     folder = gallery_folder(settings.home, name)
     if name not in Gallery.names(settings.home):
         raise SetupError(f"there is no gallery {name!r}; `unmask galleries list` shows all")
-    return LockUnit(f"gallery {name!r}", folder, _GALLERY_GUARDS, logged=True)
+    return LockUnit(f"gallery {name!r}", folder, _GALLERY_GUARDS, logged=True, on_server=True)
 
 
 def case_unit(settings: Settings, id: str) -> LockUnit:
@@ -92,7 +97,7 @@ def lock_units(
     """Lock each unit; one that cannot be locked stays as it is and does not stop the others."""
     for unit in units:
         try:
-            begin = partial(_log, unit, "lock")
+            begin = partial(_begin, unit)
             changed = lock_folder(unit.folder, key, guards=unit.guards, on_begin=begin)
             yield LockOutcome(unit, changed)
         except (OSError, SetupError) as error:
@@ -111,6 +116,12 @@ def unlock_units(
             yield LockOutcome(unit, changed)
         except (OSError, SetupError) as error:
             yield LockOutcome(unit, False, _reason(error, settings))
+
+
+def _begin(unit: LockUnit) -> None:
+    if unit.on_server:
+        remove_from_server(unit.folder)
+    _log(unit, "lock")
 
 
 def _log(unit: LockUnit, what: AccessKind) -> None:

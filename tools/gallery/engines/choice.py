@@ -162,6 +162,16 @@ def remove_index(folder: Path) -> None:
 
     Raises SetupError if a server that holds embeddings does not answer.
     """
+    remove_from_server(folder)
+    for name in INDEX_ENTRIES:
+        remove_entry(folder / name)
+
+
+def remove_from_server(folder: Path) -> None:
+    """Delete a gallery's embeddings from its server, if it has one: they are sent anew when needed.
+
+    The caller holds the index's lock. Raises SetupError if the server does not answer.
+    """
     try:
         choice = load_choice(folder)
     except EngineError:
@@ -175,8 +185,6 @@ def remove_index(folder: Path) -> None:
                 f"({error}): start it and run the same command again, or give them up with "
                 f"`unmask galleries index {folder.name} {AUTOMATIC}`"
             ) from error
-    for name in INDEX_ENTRIES:
-        remove_entry(folder / name)
 
 
 def _remove_old(folder: Path) -> list[str]:
