@@ -87,7 +87,7 @@ def test_a_photo_alone_is_a_question(handlers: EventHandlers, case: Unmask, tmp_
     photo, token = upload(case, tmp_path, "SECRET_NAME.png"), new_token()
     updates = find(handlers, token, photo)
     messages, findings, detail, _ = updates[-2]
-    assert "H1" in detail and "hits in" in findings
+    assert "H1" in detail and "hits shown from" in findings
     assert messages[0]["role"] == "user" and "data:image/jpeg" in messages[0]["content"]
     assert updates[1][3]["stop_btn"] and not updates[-1][3]["stop_btn"]
     assert "value" not in updates[-1][3]  # what was typed meanwhile is not wiped away

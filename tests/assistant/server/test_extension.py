@@ -216,6 +216,7 @@ def test_a_pressed_picture_is_checked_beside_its_page(
         window.get_by_role("button", name="Open it in Unmask").click()
     login = opened.value
     login.get_by_label("Token").wait_for()
+    login.locator("form[action*='#handoff=']").wait_for()  # the page's script has run
     action = login.locator("form").get_attribute("action") or ""
     handed = server.parts.handoffs.take(action.removeprefix("/login#handoff="))
     assert handed is not None

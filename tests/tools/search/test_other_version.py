@@ -58,7 +58,7 @@ def test_a_swap_is_proven_by_its_original(hits: dict[str, Hit]) -> None:
     assert hit.version.path.name == "group.png"
     assert values(hit)[OTHER_VERSION] == 1
     assert (values(hit)[LEAD] or 0) > 1
-    assert 'was also found as "group.png", with another face' in hit.explanation
+    assert 'was also found as "group.png" with another face' in hit.explanation
     told = json.loads(json.dumps(hit.to_json()))["other_version"]
     assert told["path"].endswith("group.png")
     assert len(told["matrix"]) == 2
@@ -117,4 +117,4 @@ def test_a_missing_original_is_named_and_not_compared(unmask: Unmask) -> None:
     assert hit.version is None
     assert hit.missing_version == original
     assert values(hit)[OTHER_VERSION] is None
-    assert '"group.png", was not compared with it, because its file is gone' in hit.explanation
+    assert '"group.png", was not compared, as its file is gone' in hit.explanation

@@ -103,7 +103,7 @@ def test_its_frames_of_the_person_are_the_query(
     data = path.read_bytes()
     messages, findings, detail, _ = sent(handlers, token, path)
     assert "data:image/jpeg" in messages[0]["content"]
-    assert "H1" in detail and "hits in" in findings
+    assert "H1" in detail and "hits shown from" in findings
     assert not path.exists()
     (kept,) = tmp_path.glob("cases/*/photos/*")
     assert kept.read_bytes() == data
@@ -146,7 +146,8 @@ def test_several_persons_in_one_frame_are_asked_about(
     ]
     assert messages[-1]["content"].count('class="face-box"') == faces
     messages, findings, *_ = sent(handlers, token, text="Face 2")
-    assert "options" not in messages[-1] and "hits in" in findings
+    offered = [it["value"] for it in messages[-1].get("options", [])]
+    assert not any(it.startswith("Face") for it in offered) and "hits shown from" in findings
     still = query_from_files(
         [photo], faces=case.models.faces, encoder=case.models.encoder, face=2, rule=case.models.rule
     )
@@ -199,7 +200,7 @@ def test_a_video_without_a_face_says_so(handlers: EventHandlers, tmp_path: Path)
     clip, token = tmp_path / "wall.mp4", new_token()
     write_clip(clip, [grey(90)] * 6, rate=2)
     messages, findings, *_ = sent(handlers, token, clip)
-    assert "hits in" not in findings
+    assert "hits shown from" not in findings
     assert "no face was found in any frame that was searched in Q1" in str(messages)
 
 

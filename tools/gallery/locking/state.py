@@ -6,6 +6,7 @@ Every place that opens a gallery, a case or another folder of personal data asks
 from pathlib import Path
 
 from tools.errors import SetupError
+from tools.media.paths import is_file
 
 ARCHIVE = "locked.age"
 """The encrypted archive. While it exists it is the whole truth: other files are leftovers."""
@@ -16,7 +17,7 @@ WRAPPED_KEY = "locked.key.age"
 
 def is_locked(folder: Path) -> bool:
     """Whether the contents of a folder lie in an encrypted archive."""
-    return (folder / ARCHIVE).is_file()
+    return is_file(folder / ARCHIVE)
 
 
 def require_unlocked(folder: Path, what: str, *, unlock: str) -> None:
