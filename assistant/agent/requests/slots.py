@@ -170,7 +170,9 @@ def count_named(text: str) -> int | None:
     digits = re.search(r"(?<![\w#])([1-9]\d{0,3})(?![\w%])", plain)
     if digits:
         return int(digits[1])
-    worded = re.search(rf"\b({_WORD_NUMBER})\b(?!\s+(?:of|more time|last|another))", plain, re.I)
+    worded = re.search(
+        rf"\b(?!one\s+of\b)({_WORD_NUMBER})\b(?!\s+(?:more time|last|another))", plain, re.I
+    )
     return NUMBERS[worded[1].lower()] if worded else None
 
 

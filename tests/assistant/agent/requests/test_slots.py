@@ -140,7 +140,15 @@ def test_terms_are_those_of_the_glossary(text: str, term: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("top 50", 50), ("just three", 3), ("the best ten hits", 10), ("a dozen", 12), ("more", None)],
+    [
+        ("Show just the worst five of them.", 5),
+        ("one of them", None),
+        ("top 50", 50),
+        ("just three", 3),
+        ("the best ten hits", 10),
+        ("a dozen", 12),
+        ("more", None),
+    ],
 )
 def test_counts(text: str, count: int | None) -> None:
     """In digits and in words."""
