@@ -26,6 +26,7 @@ OUTSIDE = (
     "That is outside my job. I search a gallery for forged images of a person and explain what was "
     "measured."
 )
+RENAME_CASE = "A case gets its name on the Cases tab of the page or with `unmask cases rename`."
 UNANSWERABLE = (
     "My tools do not measure that. They measure whether a face is the query person's and whether "
     "it was forged."
@@ -57,9 +58,9 @@ TOOL_REFUSED = "The tool could not answer that."
 
 PHRASES = (
     ASK_PHOTO, PHOTO_FIRST, SEARCH_FIRST, ANOTHER_PHOTO, INTRODUCTION, GREETING, THANKS, SORRY,
-    ABILITIES, RELIABILITY, OUTSIDE, UNANSWERABLE, OBEDIENCE, ADD_IMAGES, ASK_AGAIN, WHICH_FACE,
-    WHICH_HIT, WHICH_FOLDER, WHICH_DATE, UNSURE,
-    WHICH_AUTHENTIC, OFFERS, WARNING, NO_PROOF,
+    ABILITIES, RELIABILITY, OUTSIDE, RENAME_CASE, UNANSWERABLE, OBEDIENCE, ADD_IMAGES, ASK_AGAIN,
+    WHICH_FACE, WHICH_HIT, WHICH_FOLDER, WHICH_DATE, UNSURE, WHICH_AUTHENTIC, OFFERS, WARNING,
+    NO_PROOF,
 )  # fmt: skip
 """All of them; the checker takes each sentence by itself."""
 

@@ -5,20 +5,19 @@ call, the application makes it, and the model only words the result. If the mode
 contradicts the measurements, the template's text is shown instead.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from assistant.agent.photo_questions import PhotoQuestion
-from assistant.conversation.steps import CheckedSentence, Step, ToolCall, ToolResult, UserTurn
+from assistant.conversation.steps import CheckedSentence, Step, ToolCall, ToolResult, latest_turn
 from assistant.grounding.fallback_answers import describe_result
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
+from tools.verdict.clauses import join_with_and
+from tools.verdict.handles import quote_untrusted
 
 PLANNED_CALL_PREFIX = "directed_"
 """Prefix of the ids of calls that no model requested."""
-
-NARRATION_TIMEOUT_S = 30.0
-"""Seconds after which the template's text replaces an unfinished model answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,10 @@ class PlannedTurn:
     about: str | None = None
     extra_text: str = ""
     cites: str = ""
+
+
+TurnPlanner = Callable[[tuple[str, ...]], PlannedTurn]
+"""Plans a turn's tool calls from the handles of the photos attached to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,10 @@ def _which(asked: PhotoQuestion) -> str:
 
 def last_planned_turn(steps: Sequence[Step]) -> PlannedTurn | None:
     """The latest turn's calls if no model requested them; a retry makes them again."""
-    begun = [at for at, step in enumerate(steps) if isinstance(step, UserTurn)]
-    turn = steps[begun[-1] :] if begun else ()
     calls = [
-        it for it in turn if isinstance(it, ToolCall) and it.id.startswith(PLANNED_CALL_PREFIX)
+        it
+        for it in latest_turn(steps)
+        if isinstance(it, ToolCall) and it.id.startswith(PLANNED_CALL_PREFIX)
     ]
     if not calls:
         return None
@@ -113,6 +116,11 @@ def _refused(
         error = str(result.data["error"])
         text = f"{error[:1].upper()}{error[1:]}."
     yield CheckedSentence(text, (), "plain")
+
+
+def quoted_list(questions: Sequence[str]) -> str:
+    """Parts of what the user wrote, quoted, each at most 120 characters long."""
+    return join_with_and([quote_untrusted(it, longest=120) for it in questions])
 
 
 def addresses_question(directed: PlannedTurn, said: Sequence[CheckedSentence]) -> bool:

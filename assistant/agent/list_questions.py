@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.agent.photo_questions import AUTHENTIC_WORDS, FAKE_WORDS
 from assistant.agent.requests.counts import parse_top
-from assistant.conversation.steps import ToolCall
+from assistant.agent.requests.state import SEARCHES
+from assistant.conversation.steps import ToolCall, ToolResult
 from prompts.phrases import NO_PROOF
 from tools.agent_tools.handle_parsing import find_handles
+from tools.search.query import Query
 from tools.search.reranking.reranker import MAX_RERANKED_HITS
 from tools.search.results import Findings, Hit
 
@@ -73,6 +75,16 @@ def offer_of_more(findings: Findings) -> str | None:
     if left == 1:
         return "Show 1 more hit"
     return f"Show the other {left} hits" if every else f"Show {left} more hits"
+
+
+def offers_after(
+    results: Sequence[ToolResult], searched: tuple[Findings, Query] | None
+) -> tuple[str, ...]:
+    """The offer to list further hits, after a turn whose search did not list all."""
+    if searched is None or not any(it.ok and it.name in SEARCHES for it in results):
+        return ()
+    offer = offer_of_more(searched[0])
+    return (offer,) if offer else ()
 
 
 def plan_hit_list_turn(text: str, hits: Sequence[Hit]) -> PlannedTurn | None:

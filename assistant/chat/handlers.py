@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.agent.agent import TurnPlanner
+from assistant.agent.directed_turns import TurnPlanner
 from assistant.agent.explicit_requests import DEFAULT_QUESTION
 from assistant.chat.button_actions import ActionTurn, plan_example, plan_search
 from assistant.chat.cases import CaseShelf

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant.agent.agent import Agent, TurnPlanner
-from assistant.agent.directed_turns import last_planned_turn
+from assistant.agent.agent import Agent
+from assistant.agent.directed_turns import TurnPlanner, last_planned_turn
 from assistant.agent.model_stream import TextDelta, Waiting
 from assistant.chat.button_actions import (
     ActionTurn,
@@ -38,7 +38,7 @@ from assistant.grounding.citations import FactLookup
 from assistant.report.pictures.blurring import people_beside_hit
 from assistant.report.pictures.data_uris import data_uri, thumbnail
 from assistant.report.pictures.face_maps import DrawnMaps, FaceKey, compute_face_maps, face_key
-from tools.agent_tools.workspace import FaceSnapshot
+from tools.agent_tools.state.pictures import FaceSnapshot
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage
 from tools.search.bystanders import Box
@@ -81,7 +81,7 @@ class ChatSession:
         self.agent, self.case, self.workspace = agent, agent.case, agent.workspace
         self.version = 0
         self.transcript = ChatTranscript(self._photo_uri)
-        self._faces = FaceThumbnails(self.workspace)
+        self._faces = FaceThumbnails(self.workspace.pictures)
         self._chosen: str | None = None
         self._maps: dict[FaceKey, DrawnMaps] = {}
         self._explained: dict[str, tuple[CheckedSentence, ...]] = {}
@@ -390,7 +390,9 @@ class ChatSession:
             decision=self.workspace.review.decision(hit),
             note=self.workspace.review.note(hit),
             impression=(
-                "" if image is None else impression_text(self.workspace.impression(hit.handle))
+                ""
+                if image is None
+                else impression_text(self.workspace.examinations.impression(hit.handle))
             ),
             resting=self._resting,
         )
@@ -400,7 +402,7 @@ class ChatSession:
         self.version += 1
 
     def _look_at_findings(self) -> None:
-        self._faces = FaceThumbnails(self.workspace)
+        self._faces = FaceThumbnails(self.workspace.pictures)
         self._explained.clear()
         hits = self.findings.hits if self.findings else ()
         self._chosen = hits[0].handle if hits else None
@@ -422,7 +424,7 @@ class ChatSession:
 
     def _image(self, handle: str) -> np.ndarray | None:
         try:
-            return self.workspace.pixels(handle)
+            return self.workspace.pictures.pixels(handle)
         except ToolError:
             return None
 
@@ -433,13 +435,13 @@ class ChatSession:
     def _everybody(self, handle: str) -> np.ndarray | None:
         """The picture that numbers the faces of a query photo or video."""
         try:
-            return self.workspace.everybody(handle)
+            return self.workspace.pictures.everybody(handle)
         except ToolError:
             return None
 
     def _photo_uri(self, handle: str) -> str | None:
         try:
-            image = self.workspace.cover(handle)
+            image = self.workspace.pictures.cover(handle)
         except ToolError:
             return None
         return data_uri(thumbnail(image, longest_px=_PHOTO_PX))

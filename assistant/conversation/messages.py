@@ -50,7 +50,7 @@ ContentBlock = dict[Any, Any]
 
 
 class PromptImages(Protocol):
-    """The source of a conversation's pictures; a Workspace is one."""
+    """The source of a conversation's pictures; the pictures of a workspace are one."""
 
     def pixels(self, handle: str) -> np.ndarray:
         """The picture behind a handle: (h, w, 3) uint8 RGB."""
@@ -60,7 +60,7 @@ class PromptImages(Protocol):
 
 
 def conversation_messages(
-    steps: Sequence[Step], workspace: PromptImages, *, budget: int = CONTEXT_BUDGET_CHARS
+    steps: Sequence[Step], pictures: PromptImages, *, budget: int = CONTEXT_BUDGET_CHARS
 ) -> list[BaseMessage]:
     """The prompt for the model's next message: the system prompt and the conversation so far.
 
@@ -68,13 +68,13 @@ def conversation_messages(
     are left out; the latest turn stays whole.
     """
     turns = _turns(steps)
-    messages = [list(_messages(turn, workspace)) for turn in turns]
+    messages = [list(_messages(turn, pictures)) for turn in turns]
     _shorten(messages, budget)
     return [SystemMessage(prompts.text("assistant")), *(each for turn in messages for each in turn)]
 
 
 def explanation_messages(
-    workspace: PromptImages, *, hit: str, photo: str, evidence: str
+    pictures: PromptImages, *, hit: str, photo: str, evidence: str
 ) -> list[BaseMessage]:
     """The prompt for a hit's explanation: query face, the hit's face and the hit's facts.
 
@@ -84,7 +84,7 @@ def explanation_messages(
     for handle in (photo, hit):
         blocks += [
             _text(f"{handle}:"),
-            image_content_block(workspace.aligned(handle, PICTURE_SIDE_PX)),
+            image_content_block(pictures.aligned(handle, PICTURE_SIDE_PX)),
         ]
     blocks.append(_text(prompts.text("explanation", hit=hit, evidence=evidence)))
     return [SystemMessage(prompts.text("assistant")), HumanMessage(blocks)]
@@ -98,21 +98,21 @@ def repair_messages(
     return [*asked, AIMessage(draft), HumanMessage(again)]
 
 
-def user_message(turn: UserTurn, workspace: PromptImages) -> HumanMessage:
+def user_message(turn: UserTurn, pictures: PromptImages) -> HumanMessage:
     """The user's text, after the attached photos, each under its handle.
 
     Quoted words of other people are left out: see `quotations`.
     """
     blocks: list[str | ContentBlock] = []
     for handle in turn.photos:
-        blocks += [_text(f"{handle}:"), _photo_block(workspace, handle)]
+        blocks += [_text(f"{handle}:"), _photo_block(pictures, handle)]
     return HumanMessage([*blocks, _text(strip_quotations(turn.text))])
 
 
-def _photo_block(workspace: PromptImages, handle: str) -> ContentBlock:
+def _photo_block(pictures: PromptImages, handle: str) -> ContentBlock:
     """A query photo; if its file is gone, the conversation continues without it."""
     try:
-        return image_content_block(workspace.pixels(handle))
+        return image_content_block(pictures.pixels(handle))
     except ToolError:
         return _text("(the file of this photo is gone)")
 
@@ -144,7 +144,7 @@ def _turns(steps: Sequence[Step]) -> list[list[Step]]:
     return turns
 
 
-def _messages(turn: Sequence[Step], workspace: PromptImages) -> Iterator[BaseMessage]:
+def _messages(turn: Sequence[Step], pictures: PromptImages) -> Iterator[BaseMessage]:
     """The messages of one turn; the model's text and its tool calls form one message."""
     said, calls = "", list[ToolCall]()
     open_calls: dict[str, ToolCall] = {}
@@ -155,7 +155,7 @@ def _messages(turn: Sequence[Step], workspace: PromptImages) -> Iterator[BaseMes
             said, calls = "", []
         match step:
             case UserTurn():
-                yield user_message(step, workspace)
+                yield user_message(step, pictures)
             case ModelText():
                 said = _history_text(step.sentences)
             case ToolCall():

@@ -5,7 +5,7 @@ are views of it. Steps are frozen and survive a JSON round trip unchanged.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -157,6 +157,12 @@ def from_json(data: Mapping[str, Any]) -> Step:
         if name in fields:
             fields[name] = tuple(fields[name])
     return _KINDS[data["kind"]](**fields)
+
+
+def latest_turn(steps: Sequence[Step]) -> Sequence[Step]:
+    """The steps since the user's latest message, with it; all of them if there is none."""
+    begins = [place for place, step in enumerate(steps) if isinstance(step, UserTurn)]
+    return steps[begins[-1] :] if begins else steps
 
 
 def join_sentences(sentences: tuple[CheckedSentence, ...]) -> str:

@@ -165,7 +165,7 @@ def _drafts(
     prompts: list[GroundedPrompt] = [
         (
             explanation_messages(
-                workspace, hit=hit.handle, photo=photo, evidence=evidence(hit.handle)
+                workspace.pictures, hit=hit.handle, photo=photo, evidence=evidence(hit.handle)
             ),
             FactContext.of(workspace, about=hit.handle),
         )

@@ -15,7 +15,8 @@ from tools.agent_tools.arguments import Number, Picture, Pictures, refuse
 from tools.agent_tools.casework_tools import CaseworkTools
 from tools.agent_tools.facts import count_in_words, facts_for_model
 from tools.agent_tools.photo_description import Description, image_content_block
-from tools.agent_tools.workspace import FaceComparison, Workspace
+from tools.agent_tools.state.comparisons import FaceComparison
+from tools.agent_tools.workspace import Workspace
 from tools.gallery.records import GalleryCounts
 from tools.localisers import Localisation, evidence_region
 from tools.search.results import Findings
@@ -103,7 +104,7 @@ class _Tools:
 
     def locate_artifacts(self, image: Picture) -> tuple[str, Localisation]:
         """Where on the face of a photo or hit the signs of forgery lie."""
-        maps = self._workspace.maps(image)
+        maps = self._workspace.examinations.maps(self._workspace.take_snapshot(image))
         found = maps.located
         content: dict[str, Any] = {
             "image": image,

@@ -5,17 +5,16 @@ string, and it does not affect any verdict.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 
-from tools.media.images import Photo
+from tools.agent_tools.state.pictures import Pictures
 from tools.search.checking.impression import Impression
 from tools.search.query import NoFace, SeveralFaces
-from tools.search.scoring import EmbeddedFace
 from tools.verdict.handles import sanitise_text
 
 PICTURE_SIDE_PX = 224
@@ -24,25 +23,6 @@ PICTURE_SIDE_PX = 224
 _LARGE_PX, _MEDIUM_PX = 1200, 480
 _WITHOUT_DIGITS = {"JPEG2000": "JPEG", "MP4": "MPEG video"}
 """Format names without digits, because a model sees words only."""
-
-
-class ImageSource(Protocol):
-    """Provides pictures by handle; implemented by Workspace."""
-
-    def photo(self, handle: str) -> Photo:
-        """The picture, decoded."""
-
-    def metadata(self, handle: str) -> Mapping[str, str]:
-        """The metadata in its file."""
-
-    def count_faces(self, handle: str) -> int:
-        """Number of faces found in it; for a query video, number of persons."""
-
-    def face(self, handle: str) -> EmbeddedFace:
-        """The chosen face."""
-
-    def impression(self, handle: str) -> Impression | None:
-        """The model's impression of it and of the chosen face; None without its network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,8 +57,13 @@ class Description:
         }
 
 
-def describe(pictures: ImageSource, handle: str) -> Description:
-    """Describe a query photo or a hit; ToolError if there is no such picture."""
+def describe(
+    pictures: Pictures, handle: str, *, look: Callable[[str], Impression | None]
+) -> Description:
+    """Describe a query photo or a hit; `look` gives the impression of it, None without a network.
+
+    ToolError if there is no such picture.
+    """
     photo = pictures.photo(handle)
     return Description(
         handle=handle,
@@ -87,7 +72,7 @@ def describe(pictures: ImageSource, handle: str) -> Description:
         faces=pictures.count_faces(handle),
         quality=_quality(pictures, handle),
         metadata=pictures.metadata(handle),
-        impression=pictures.impression(handle),
+        impression=look(handle),
     )
 
 
@@ -101,7 +86,7 @@ def image_content_block(pixels: np.ndarray, *, side: int = PICTURE_SIDE_PX) -> d
     return {"type": "image", "base64": text, "mime_type": "image/jpeg"}
 
 
-def _quality(pictures: ImageSource, handle: str) -> tuple[str, ...]:
+def _quality(pictures: Pictures, handle: str) -> tuple[str, ...]:
     try:
         return pictures.face(handle).face.quality.problems
     except (NoFace, SeveralFaces):

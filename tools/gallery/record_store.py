@@ -7,15 +7,13 @@ this file and may be deleted at any time (Chroma loses vectors when its writer i
 import contextlib
 import difflib
 import json
-import threading
+import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
-
-import numpy as np
 
 from tools.errors import SetupError, ToolError
 from tools.gallery import database_file, sql
@@ -27,43 +25,37 @@ from tools.gallery.database_file import (
     gallery_folder,
 )
 from tools.gallery.locking.state import ARCHIVE, require_unlocked
+from tools.gallery.record.database import RecordDatabase
+from tools.gallery.record.embeddings import FaceEmbeddings
+from tools.gallery.record.fingerprint import needs_upgrade, other_checkpoints
+from tools.gallery.record.soundness import find_problems
 from tools.gallery.records import (
     AnalysedImage,
     AnalysedVideo,
-    EmbeddingBatch,
     FaceRecord,
     FileRecord,
     FramePosition,
     FrameRecord,
     GalleryCounts,
     ImageRecord,
-    IndexExtent,
     PictureLayouts,
-    Vector,
 )
 from tools.gallery.retention import RetentionNote, overdue_notice
 from tools.media.private_files import private_folder, restrict_permissions
-
-FACES = "faces"
-"""The part of a fingerprint that stands for face detector, landmarks and embedder."""
-
-_CHUNK = 500  # parameters per statement, well under SQLite's limit
 
 
 class Gallery:
     """A gallery's record store, tied to the checkpoints that made it.
 
-    Threads of one process may share it. Every method raises `SetupError` if the disk is full or the
-    file cannot be written or is damaged.
+    `embeddings` are those of its faces. Threads of one process may share it. Every method raises
+    `SetupError` if the disk is full or the file cannot be written or is damaged.
     """
 
     def __init__(self, folder: Path, opened: OpenDatabase) -> None:
         self.folder = folder
         self.name = folder.name
-        self._opened = opened
-        self._connection = opened.connection
-        self._turn = threading.RLock()
-        self._embedding_bytes = 0
+        self._database = RecordDatabase(self.name, opened)
+        self.embeddings = FaceEmbeddings(self._database)
 
     # -- opening ------------------------------------------------------------------------------
 
@@ -122,38 +114,22 @@ class Gallery:
             raise
         if fingerprint is None or mine == dict(fingerprint):
             return self
-        refused = self._refused(fingerprint)
         self.close()
-        raise refused
-
-    def _refused(self, fingerprint: Mapping[str, str]) -> SetupError:
-        mine = self.fingerprint
-        parts = _different(mine, fingerprint)
-        if parts == [FACES]:
-            return SetupError(
-                f"gallery {self.name!r} was made with another face embedder than the one in use: "
-                f"run `unmask galleries upgrade {self.name}`"
-            )
-        there = ", ".join(f"{part} {mine.get(part, 'none')[:24]}" for part in parts)
-        here = ", ".join(f"{part} {fingerprint.get(part, 'none')[:24]}" for part in parts)
-        return SetupError(
-            f"gallery {self.name!r} was indexed with other checkpoints ({there}) than those in use "
-            f"({here}): choose its profile again, or start another gallery with "
-            "`unmask index DIR --gallery NEW_NAME`"
-        )
+        raise other_checkpoints(self.name, mine, fingerprint)
 
     def needs_upgrade(self, fingerprint: Mapping[str, str]) -> bool:
         """Whether only the face models differ, so that its faces can be embedded again."""
-        return _different(self.fingerprint, fingerprint) == [FACES]
+        return needs_upgrade(self.fingerprint, fingerprint)
 
     def refuse_unless_upgradable(self, fingerprint: Mapping[str, str]) -> None:
         """Raise SetupError if more than the face models differ."""
-        if self.fingerprint != dict(fingerprint) and not self.needs_upgrade(fingerprint):
-            raise self._refused(fingerprint)
+        mine = self.fingerprint
+        if mine != dict(fingerprint) and not needs_upgrade(mine, fingerprint):
+            raise other_checkpoints(self.name, mine, fingerprint)
 
     def close(self) -> None:
         """Close the file; everything committed stays."""
-        self._opened.close()
+        self._database.close()
         restrict_permissions(self.folder)  # Chroma's files have the umask's permissions
 
     def __enter__(self) -> Self:
@@ -168,21 +144,21 @@ class Gallery:
     def fingerprint(self) -> dict[str, str]:
         """The checkpoints that made this gallery."""
         try:
-            return dict(json.loads(self._meta("fingerprint")))
+            return dict(json.loads(self._database.meta("fingerprint")))
         except (ValueError, TypeError) as error:
-            raise self._damaged("what made it cannot be read") from error
+            raise self._database.damaged("what made it cannot be read") from error
 
     @property
     def created(self) -> str:
         """Creation time of the gallery (UTC, ISO 8601)."""
-        return self._meta("created")
+        return self._database.meta("created")
 
     def counts(self) -> GalleryCounts:
         """Numbers of images, faces and files, and of notable kinds among them."""
-        found = GalleryCounts(*self._row(sql.COUNTS))
-        if not self._all(sql.HAS_WAITING):
+        found = GalleryCounts(*self._database.row(sql.COUNTS))
+        if not self._database.rows(sql.HAS_WAITING):
             return found
-        waiting, in_images = self._row(sql.COUNT_WAITING)
+        waiting, in_images = self._database.row(sql.COUNT_WAITING)
         return replace(found, waiting=waiting, without_face=found.without_face - in_images)
 
     @property
@@ -195,66 +171,22 @@ class Gallery:
     @property
     def retention(self) -> RetentionNote:
         """The owner's note on why and until when the gallery is kept."""
-        rows = dict(self._all("SELECT key, value FROM meta WHERE key IN ('basis', 'keep_until')"))
+        rows = dict(
+            self._database.rows("SELECT key, value FROM meta WHERE key IN ('basis', 'keep_until')")
+        )
         return RetentionNote(str(rows.get("basis", "")), str(rows.get("keep_until", "")))
 
     def note_retention(self, note: RetentionNote) -> None:
         """Store the owner's note. Raises SetupError."""
-        with self._turns(), database_file.transaction(self._connection):
-            self._connection.executemany(
+        with self._database.writing() as connection:
+            connection.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [("basis", note.basis), ("keep_until", note.keep_until)],
             )
 
-    def extent(self) -> IndexExtent:
-        """What an index over this gallery must cover now."""
-        faces, last = self._row("SELECT count(*), coalesce(max(seq), 0) FROM faces")
-        return IndexExtent(epoch=self._meta("epoch"), faces=faces, last=last)
-
-    def is_as_of(self, extent: IndexExtent) -> bool:
-        """Whether no face was added or deleted since; unlike `extent`, it counts nothing."""
-        (last,) = self._row("SELECT coalesce(max(seq), 0) FROM faces")
-        return (self._meta("epoch"), last) == (extent.epoch, extent.last)
-
-    def first_faces(self, count: int) -> IndexExtent:
-        """What an index over the first `count` faces covers (slow: passes over all of them)."""
-        rows = self._all(
-            "SELECT seq FROM faces ORDER BY seq LIMIT 1 OFFSET ?", (max(count - 1, 0),)
-        )
-        last = rows[0][0] if rows and count else 0
-        return IndexExtent(epoch=self._meta("epoch"), faces=count, last=last)
-
     def problems(self) -> list[str]:
         """Check the whole file (slow: reads all of it); an empty list means no damage."""
-        found = [text for (text,) in self._all("PRAGMA integrity_check") if text != "ok"]
-        found += [
-            f"{row[0]} row {row[1]} points nowhere" for row in self._all("PRAGMA foreign_key_check")
-        ]
-        for what, table in (("embedding", "faces"), ("features", "faces"), ("features", "images")):
-            select = f"SELECT DISTINCT length({what}) FROM {table} WHERE {what} IS NOT NULL"  # noqa: S608 - our own names
-            sizes = sorted(size for (size,) in self._all(f"{select} ORDER BY 1"))
-            if len(sizes) > 1:
-                found.append(f"{what} of different sizes in {table}: {sizes} bytes")
-        return [*found, *self._unreadable_faces(), *self._unreadable_images()]
-
-    def _unreadable_faces(self) -> Iterator[str]:
-        for (seq,) in self._all("SELECT seq FROM faces ORDER BY seq"):
-            row = self._all(f"{sql.SELECT_FACE} WHERE seq = ?", (seq,))[0]
-            try:
-                norm = float(np.linalg.norm(sql.face_record(row).face.embedding))
-            except sql.UNREADABLE as error:
-                yield f"face {row[0]} cannot be read ({error})"
-                continue
-            if not abs(norm - 1) < 1e-3:
-                yield f"embedding of {row[0]} is no unit vector"
-
-    def _unreadable_images(self) -> Iterator[str]:
-        for (image_id,) in self._all("SELECT id FROM images ORDER BY id"):
-            row = self._all(f"{sql.SELECT_IMAGE} WHERE id = ?", (image_id,))[0]
-            try:
-                sql.image_record(row)
-            except sql.UNREADABLE as error:
-                yield f"image {image_id} cannot be read ({error})"
+        return [*find_problems(self._database)]
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -283,43 +215,26 @@ class Gallery:
         What is already recorded stays unchanged. When this returns, the batch is on the disk.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._turns(), database_file.transaction(self._connection):
+        with self._database.writing() as connection:
             for image in images:
-                self._add_image(image, now)
+                _add_image(connection, image, now)
             for video in videos:
-                self._add_video(video, now)
-            self._connection.executemany(sql.UPSERT_FILE, map(sql.file_values, files))
-
-    def _add_image(self, image: AnalysedImage, now: str) -> None:
-        values = sql.image_values(image, now)
-        if self._connection.execute(sql.INSERT_IMAGE, values).rowcount:
-            faces = sql.face_values(image)
-            self._connection.executemany(sql.INSERT_FACE, faces)
-
-    def _add_video(self, video: AnalysedVideo, now: str) -> None:
-        values = sql.video_values(video, now)
-        if not self._connection.execute(sql.INSERT_IMAGE, values).rowcount:
-            return
-        self._connection.execute(sql.INSERT_VIDEO, (video.id, video.duration_s))
-        for image in video.images:
-            self._add_image(image, now)
-            if image.moment is not None:
-                row = (image.id, image.moment.video_id, image.moment.time_s)
-                self._connection.execute(sql.INSERT_FRAME, row)
+                _add_video(connection, video, now)
+            connection.executemany(sql.UPSERT_FILE, map(sql.file_values, files))
 
     def delete_missing(self) -> int:
         """Delete the pictures and frames whose files are all gone; returns how many.
 
         Indexing alone never does this: an unplugged disk looks like deleted files.
         """
-        with self.write_lock(), self._turns(), database_file.transaction(self._connection):
+        with self.write_lock(), self._database.writing() as connection:
             database_file.delete_draft(self.folder)  # it may hold embeddings of the same pictures
             forget_looks(self.folder)
             before = self.counts().images
-            cursor = self._connection.execute(sql.DELETE_MISSING)
-            self._connection.execute("DELETE FROM files WHERE missing")
+            cursor = connection.execute(sql.DELETE_MISSING)
+            connection.execute("DELETE FROM files WHERE missing")
             if cursor.rowcount:
-                self._connection.execute(
+                connection.execute(
                     "UPDATE meta SET value = ? WHERE key = 'epoch'", (uuid.uuid4().hex,)
                 )
             return before - self.counts().images
@@ -328,7 +243,7 @@ class Gallery:
 
     def file(self, path: Path) -> FileRecord | None:
         """The record of one file, by its absolute path."""
-        rows = self._all(f"{sql.SELECT_FILE} WHERE path = ?", (sql.path_bytes(path),))
+        rows = self._database.rows(f"{sql.SELECT_FILE} WHERE path = ?", (sql.path_bytes(path),))
         return sql.file_record(rows[0]) if rows else None
 
     def files_below(self, folder: Path, *, batch: int = 1000) -> Iterator[FileRecord]:
@@ -339,7 +254,7 @@ class Gallery:
         after = sql.path_bytes(folder).rstrip(b"/") + b"/"
         end = after[:-1] + b"0"  # "0" follows "/" in ASCII
         while True:
-            rows = self._all(
+            rows = self._database.rows(
                 f"{sql.SELECT_FILE} WHERE path > ? AND path < ? ORDER BY path LIMIT ?",
                 (after, end, batch),
             )
@@ -353,7 +268,7 @@ class Gallery:
 
         For a frame, the files of its video.
         """
-        rows = self._all(
+        rows = self._database.rows(
             "SELECT path FROM files WHERE missing = ? AND image_id = coalesce("
             "(SELECT video_id FROM video_frames WHERE image_id = ?), ?) ORDER BY path",
             (gone, image_id, image_id),
@@ -366,18 +281,18 @@ class Gallery:
         The files of the other ids were overwritten with other content.
         """
         select = "SELECT DISTINCT image_id FROM files"
-        return {row[0] for row in self._chunked(select, list(ids), key="image_id")}
+        return {row[0] for row in self._database.rows_of(select, list(ids), key="image_id")}
 
     def skipped_files(self) -> Iterator[FileRecord]:
         """The files without a usable picture, with the reason in `problem`."""
-        rows = self._all(f"{sql.SELECT_FILE} WHERE problem IS NOT NULL ORDER BY path")
+        rows = self._database.rows(f"{sql.SELECT_FILE} WHERE problem IS NOT NULL ORDER BY path")
         return map(sql.file_record, rows)
 
     # -- images and faces ---------------------------------------------------------------------
 
     def has_image(self, image_id: str) -> bool:
         """Whether a picture or a whole video with this sha256 is recorded."""
-        return bool(self._all("SELECT 1 FROM images WHERE id = ?", (image_id,)))
+        return bool(self._database.rows("SELECT 1 FROM images WHERE id = ?", (image_id,)))
 
     def has_face(self, face_id: str) -> bool:
         """Whether a face with this id is recorded, searched or set aside."""
@@ -385,9 +300,9 @@ class Gallery:
 
     def face_ids_of(self, image_id: str) -> list[str]:
         """The ids of the faces in a picture, also of those set aside by an upgrade."""
-        tables = ["faces", *["waiting_faces"] * bool(self._all(sql.HAS_WAITING))]
+        tables = ["faces", *["waiting_faces"] * bool(self._database.rows(sql.HAS_WAITING))]
         select = " UNION ".join(f"SELECT id FROM {it} WHERE image_id = :image" for it in tables)  # noqa: S608 - our own names
-        return sorted(face for (face,) in self._all(select, {"image": image_id}))
+        return sorted(face for (face,) in self._database.rows(select, {"image": image_id}))
 
     def image(self, image_id: str) -> ImageRecord:
         """One picture; `ToolError` for an unknown id."""
@@ -399,24 +314,24 @@ class Gallery:
         try:
             return sql.image_record(row)
         except sql.UNREADABLE as error:
-            raise self._damaged(f"image {image_id} cannot be read") from error
+            raise self._database.damaged(f"image {image_id} cannot be read") from error
 
     def images(self, ids: Iterable[str]) -> dict[str, ImageRecord]:
         """Several pictures by id, in a few statements; `ToolError` for an unknown id."""
         wanted = list(dict.fromkeys(ids))
-        rows = {row[0]: row for row in self._chunked(sql.SELECT_IMAGE, wanted)}
+        rows = {row[0]: row for row in self._database.rows_of(sql.SELECT_IMAGE, wanted)}
         return {each: self._image(each, rows.get(each)) for each in wanted}
 
     def image_ids(self) -> Iterator[str]:
         """The id of every recorded picture and frame, in order."""
-        rows = self._all(
+        rows = self._database.rows(
             "SELECT id FROM images WHERE id NOT IN (SELECT id FROM videos) ORDER BY id"
         )
         return (row[0] for row in rows)
 
     def frames_of(self, video_id: str) -> list[FrameRecord]:
         """The frames taken from a video, in order of time; empty if the id is not a video's."""
-        rows = self._all(
+        rows = self._database.rows(
             "SELECT image_id, time_s FROM video_frames WHERE video_id = ? ORDER BY time_s",
             (video_id,),
         )
@@ -424,7 +339,7 @@ class Gallery:
 
     def moments(self, image_ids: Sequence[str]) -> dict[str, FramePosition]:
         """The video positions of those pictures that are frames, by image id."""
-        rows = self._chunked(sql.SELECT_MOMENT, image_ids, key="image_id")
+        rows = self._database.rows_of(sql.SELECT_MOMENT, image_ids, key="image_id")
         return {image_id: FramePosition(video_id, time_s) for image_id, video_id, time_s in rows}
 
     def face(self, face_id: str) -> FaceRecord:
@@ -433,118 +348,42 @@ class Gallery:
 
     def faces(self, ids: Sequence[str]) -> list[FaceRecord]:
         """Several faces, in the given order; `ToolError` for an unknown id."""
-        found = {row[0]: row for row in self._chunked(sql.SELECT_FACE, ids)}
-        self._refuse_unknown(ids, found)
-        return [self._face(found[each]) for each in ids]
+        return [self._face(row) for row in self._database.rows_by_id(sql.SELECT_FACE, ids)]
 
     def faces_of(self, image_id: str) -> list[FaceRecord]:
         """The faces in a picture, from left to right."""
-        rows = self._all(f"{sql.SELECT_FACE} WHERE image_id = ? ORDER BY ordinal", (image_id,))
+        rows = self._database.rows(
+            f"{sql.SELECT_FACE} WHERE image_id = ? ORDER BY ordinal", (image_id,)
+        )
         return [self._face(row) for row in rows]
 
     def layouts(self) -> PictureLayouts:
         """The perceptual hashes of every picture and frame, and of the faces in them."""
-        return PictureLayouts.of(self._all(sql.SELECT_LAYOUTS), self._all(sql.SELECT_FACE_LAYOUTS))
-
-    # -- embeddings ---------------------------------------------------------------------------
-
-    def embedding_batches(self, size: int, *, after: int = 0) -> Iterator[EmbeddingBatch]:
-        """The embeddings added after seq `after`, in that order, at most `size` at a time."""
-        while True:
-            rows = self._all(
-                "SELECT id, embedding, seq FROM faces WHERE seq > ? ORDER BY seq LIMIT ?",
-                (after, size),
-            )
-            if not rows:
-                return
-            after = rows[-1][2]
-            yield EmbeddingBatch(
-                ids=[row[0] for row in rows],
-                seqs=[row[2] for row in rows],
-                matrix=self._matrix([row[1] for row in rows]),
-            )
-
-    def embeddings(self) -> tuple[list[str], Vector]:
-        """All face ids and embeddings (n, d) float32, L2-normalised; (0, 0) if there are none."""
-        batches = list(self.embedding_batches(4096))
-        ids = [each for batch in batches for each in batch.ids]
-        if not ids:
-            return ids, np.zeros((0, 0), np.float32)
-        return ids, np.concatenate([batch.matrix for batch in batches])
-
-    def ids_at(self, seqs: Sequence[int]) -> list[str]:
-        """The ids of faces by their seqs, in the given order, without those deleted meanwhile."""
-        found = dict(self._chunked("SELECT seq, id FROM faces", seqs, key="seq"))
-        return [found[seq] for seq in seqs if seq in found]
-
-    def similarities(self, query: Vector, ids: Sequence[str]) -> Vector:
-        """Exact cosine similarities (n,) of a unit vector (d,) to faces, in the given order."""
-        found = dict(self._chunked("SELECT id, embedding FROM faces", ids))
-        self._refuse_unknown(ids, found)
-        if not ids:
-            return np.zeros(0, np.float32)
-        # Row by row: a matrix product may sum in a different order for another batch size.
-        matrix = self._matrix([found[each] for each in ids])
-        cosines: Vector = np.einsum("nd,d->n", matrix, np.asarray(query, np.float32))
-        return cosines
-
-    # -- plumbing -----------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _turns(self) -> Iterator[None]:
-        with self._turn, database_file.translate_database_errors(self.name):
-            yield
-
-    def _all(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
-        with self._turns():
-            return self._connection.execute(sql, parameters).fetchall()
-
-    def _row(self, sql: str) -> tuple[Any, ...]:
-        row: tuple[Any, ...] = self._all(sql)[0]
-        return row
-
-    def _meta(self, key: str) -> str:
-        rows = self._all("SELECT value FROM meta WHERE key = ?", (key,))
-        if not rows:
-            raise self._damaged(f"no {key!r} in it")
-        return str(rows[0][0])
-
-    def _damaged(self, what: str) -> SetupError:
-        return SetupError(
-            f"gallery {self.name!r}: its record is damaged ({what}): `unmask doctor` says more; "
-            f"restore its folder from a backup, or run `unmask galleries forget {self.name}` and "
-            "index your photos again"
+        return PictureLayouts.of(
+            self._database.rows(sql.SELECT_LAYOUTS), self._database.rows(sql.SELECT_FACE_LAYOUTS)
         )
-
-    def _matrix(self, blobs: Sequence[bytes]) -> Vector:
-        """Embeddings (n, d); SetupError if their sizes differ."""
-        self._embedding_bytes = self._embedding_bytes or len(blobs[0])
-        if {len(blob) for blob in blobs} != {self._embedding_bytes} or self._embedding_bytes % 4:
-            raise self._damaged("embeddings of different sizes")
-        flat = np.frombuffer(b"".join(blobs), dtype="<f4").astype(np.float32)
-        return flat.reshape(len(blobs), -1)
 
     def _face(self, row: Any) -> FaceRecord:
         try:
             return sql.face_record(row)
         except sql.UNREADABLE as error:
-            raise self._damaged(f"face {row[0]} cannot be read") from error
-
-    def _chunked(self, select: str, ids: Sequence[object], *, key: str = "id") -> Iterator[Any]:
-        for start in range(0, len(ids), _CHUNK):
-            chunk = ids[start : start + _CHUNK]
-            marks = ", ".join("?" * len(chunk))
-            yield from self._all(f"{select} WHERE {key} IN ({marks})", chunk)
-
-    def _refuse_unknown(self, ids: Sequence[str], found: Mapping[str, object]) -> None:
-        unknown = next((each for each in ids if each not in found), None)
-        if unknown is not None:
-            raise ToolError(f"there is no face {unknown!r} in gallery {self.name!r}")
+            raise self._database.damaged(f"face {row[0]} cannot be read") from error
 
 
-def _different(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
-    """The parts that differ between two fingerprints, in order."""
-    return [it for it in sorted(one.keys() | other.keys()) if one.get(it) != other.get(it)]
+def _add_image(connection: sqlite3.Connection, image: AnalysedImage, now: str) -> None:
+    if connection.execute(sql.INSERT_IMAGE, sql.image_values(image, now)).rowcount:
+        connection.executemany(sql.INSERT_FACE, sql.face_values(image))
+
+
+def _add_video(connection: sqlite3.Connection, video: AnalysedVideo, now: str) -> None:
+    if not connection.execute(sql.INSERT_IMAGE, sql.video_values(video, now)).rowcount:
+        return
+    connection.execute(sql.INSERT_VIDEO, (video.id, video.duration_s))
+    for image in video.images:
+        _add_image(connection, image, now)
+        if image.moment is not None:
+            row = (image.id, image.moment.video_id, image.moment.time_s)
+            connection.execute(sql.INSERT_FRAME, row)
 
 
 def _set_aside(name: str, faces: int) -> str:

@@ -93,11 +93,11 @@ class FaceIndex:
     def search(self, query: Vector, n: int) -> list[Neighbour]:
         """The n nearest faces, ranked by exact cosine; ties by id."""
         ids = self.candidates(query, n)
-        return _best(ids, self.gallery.similarities(query, ids), n)
+        return _best(ids, self.gallery.embeddings.similarities(query, ids), n)
 
     def _scan(self, query: Vector, n: int) -> list[Neighbour]:
         best: list[Neighbour] = []
-        for batch in self.gallery.embedding_batches(4096):
+        for batch in self.gallery.embeddings.batches(4096):
             cosines = batch.matrix @ np.asarray(query, np.float32)
             ids = [match.face_id for match in best] + batch.ids
             known = np.array([match.cosine_similarity for match in best], np.float32)
@@ -108,11 +108,11 @@ class FaceIndex:
 
     def sync(self) -> int:
         """Add the faces recorded since the last sync; returns how many (0 without an engine)."""
-        if self._engine is None or self.gallery.is_as_of(self._covered):
+        if self._engine is None or self.gallery.embeddings.is_as_of(self._covered):
             return 0
         before = self._covered
         with self._giving_up_on_failure():
-            extent = self.gallery.extent()
+            extent = self.gallery.embeddings.extent()
             if extent.epoch != before.epoch:  # faces were deleted
                 self._start_anew(self._engine, extent)
                 before = self._covered
@@ -120,7 +120,7 @@ class FaceIndex:
         return self._covered.faces - before.faces
 
     def _bring_up_to_date(self, engine: IndexEngine) -> None:
-        extent = self.gallery.extent()
+        extent = self.gallery.embeddings.extent()
         covered, fault = engine.reopen(extent)
         if covered is not None:
             self._covered = covered
@@ -141,7 +141,7 @@ class FaceIndex:
 
     def _add_missing(self, engine: IndexEngine, extent: IndexExtent) -> None:
         self._writing = True
-        for batch in self.gallery.embedding_batches(BATCH, after=self._covered.last):
+        for batch in self.gallery.embeddings.batches(BATCH, after=self._covered.last):
             engine.add(batch)
             covered = self._covered.faces + len(batch.ids)
             self._covered = IndexExtent(epoch=extent.epoch, faces=covered, last=batch.seqs[-1])

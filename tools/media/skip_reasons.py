@@ -29,6 +29,8 @@ _REMEDIES = {
     "too many open files": "the next run tries again",
 }
 
+_DAMAGE = frozenset(("damaged", "truncated"))
+
 
 def remedy(reason: str) -> str:
     """What a person can do about a skipped file; unknown reasons are retried."""
@@ -44,8 +46,9 @@ class UnreadableImage(ToolError):
 
     def __init__(self, reason: str, detail: str = "", *, path: Path | None = None) -> None:
         what = f"{reason} ({detail})" if detail else reason
-        if path is None and not detail and reason in _REMEDIES.keys() - RETRIED_REASONS:
-            what = f"{reason}: {_REMEDIES[reason]}"  # one word alone would be all that is said
+        alone = path is None and not detail and reason in _REMEDIES.keys() - RETRIED_REASONS
+        if alone or reason in _DAMAGE:  # one word alone would be all that is said
+            what = f"{what}: {_REMEDIES[reason]}"
         super().__init__(what if path is None else f"{str(path)!r}: {what}")
         self.reason = reason
         self.detail = detail

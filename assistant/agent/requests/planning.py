@@ -225,6 +225,11 @@ def _about(call: ToolCall, hit: str) -> ToolCall:
     return ToolCall(call.name, arguments)
 
 
+def _outside(request: Request) -> Plan:
+    renames = slots.asks_for_a_case_name(request.text)
+    return Plan(text=phrases.RENAME_CASE if renames else phrases.OUTSIDE)
+
+
 def _then(*planners: Callable[[Request], Plan]) -> Callable[[Request], Plan]:
     return lambda it: Plan(tuple(call for plan in planners for call in plan(it).calls))
 
@@ -277,7 +282,7 @@ _PLANNERS: Mapping[str, Callable[[Request], Plan]] = {
     "gallery": lambda _: _call("gallery_summary"),
     "greeting": _text(phrases.GREETING),
     "thanks": _text(phrases.THANKS),
-    "outside": _text(phrases.OUTSIDE),
+    "outside": _outside,
     "unanswerable": _text(phrases.UNANSWERABLE),
     "injection": _text(phrases.OBEDIENCE),
     "correction": _correction,

@@ -161,6 +161,19 @@ _SEEN = re.compile(
 )
 
 
+def asks_for_a_case_name(text: str) -> bool:
+    """Whether the words are about the name of a case, which nothing in a conversation changes."""
+    return _CASE_NAME.search(text) is not None
+
+
+_CASE_NAME = re.compile(
+    r"\b(?:(?:re)?name|call) (?:the|this|my) (?:case|investigation)\b"
+    r"|\bname (?:of|for|to) (?:the|this|my) (?:case|investigation)\b"
+    r"|\b(?:case|investigation)(?:['’]s)? (?:a )?(?:new |different )?name\b",
+    re.I,
+)
+
+
 def count_named(text: str) -> int | None:
     """A number of hits; None if there is none."""
     known = parse_top(text)

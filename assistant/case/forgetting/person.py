@@ -132,7 +132,7 @@ def _in_gallery(
     rule = rule.for_gallery_size(max(1, gallery.counts().faces))
     likely = dict[str, float]()
     undecided = 0
-    for batch in gallery.embedding_batches(4096):
+    for batch in gallery.embeddings.batches(4096):
         cosines = batch.matrix @ np.asarray(template, np.float32)
         for face, cosine in zip(batch.ids, cosines.tolist(), strict=True):
             scores = {"cosine_similarity": cosine}

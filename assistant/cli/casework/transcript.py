@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.agent.agent import READ_CALL_PREFIX, Agent
+from assistant.agent.agent import Agent
 from assistant.agent.model_stream import WAITING_AFTER_S, TextDelta, Waiting
+from assistant.agent.reader_turns import READ_CALL_PREFIX
 from assistant.console.output import (
     escape_terminal,
     print_remarks,

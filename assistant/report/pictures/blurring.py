@@ -13,7 +13,8 @@ from typing import Protocol, runtime_checkable
 import cv2
 import numpy as np
 
-from tools.agent_tools.workspace import FaceSnapshot, Workspace
+from tools.agent_tools.state.pictures import FaceSnapshot
+from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError
 from tools.gallery.record_store import Gallery
 from tools.search.bystanders import Box, other_people

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from assistant.report.pictures.blurring import without_bystanders
 from assistant.report.pictures.further_maps import extra_map_views
 from assistant.report.pictures.maps import MapView, picture_view
-from tools.agent_tools.workspace import FaceSnapshot, Workspace
+from tools.agent_tools.state.pictures import FaceSnapshot
+from tools.agent_tools.workspace import Workspace
 from tools.localisers import Localisation
 from tools.search.query import Query
 from tools.search.reranking.reference_comparison import ReferenceMap
@@ -36,7 +37,7 @@ def face_key(face_id: str, query: Query | None) -> FaceKey:
 
 def compute_face_maps(look: FaceSnapshot, workspace: Workspace) -> DrawnMaps:
     """Compute all maps of a face snapshot. Raises ToolError if its parts cannot be located."""
-    maps, shown = workspace.maps_of_snapshot(look), without_bystanders(workspace, look)
+    maps, shown = workspace.examinations.maps(look), without_bystanders(workspace, look)
     models, face = workspace.instruments, look.face.face
     return DrawnMaps(
         maps.located,

@@ -70,9 +70,8 @@ def clarification_text(
     if not faces:
         return f"answer for example “{photo} is authentic”, or “both are authentic”"
     try:
-        where = (
-            f", see {_written(workspace.everybody(photo), pending_question.boxes, folder, photo)}"
-        )
+        everybody = workspace.pictures.everybody(photo)
+        where = f", see {_written(everybody, pending_question.boxes, folder, photo)}"
     except (OSError, ToolError):
         where = ""
     return f"{photo} shows {faces} faces{where}; answer for example “face 2”"

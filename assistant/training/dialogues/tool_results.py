@@ -132,8 +132,9 @@ def _record(workspace: Workspace, photo: Path, pictures: ImageWriter) -> dict[st
             for first, second in pairs
             if first != second
         ],
-        "pictures": {name: pictures.keep(workspace.pixels(name)) for name in [handle, *hits[:12]]},
-        "faces": {name: pictures.keep(workspace.aligned(name, FACE_SIDE_PX))
+        "pictures": {name: pictures.keep(workspace.pictures.pixels(name))
+                     for name in [handle, *hits[:12]]},
+        "faces": {name: pictures.keep(workspace.pictures.aligned(name, FACE_SIDE_PX))
                   for name in [handle, *hits[:12]]},
     }  # fmt: skip
 

@@ -108,7 +108,7 @@ def searched(agent: Agent, photo: Path) -> list[str]:
     """The hits of a search for the person in a photo; none if the search refuses."""
     handle = agent.workspace.add_photo(photo)
     try:
-        agent._tools["find_person"].invoke({"photos": [handle]})
+        agent.tools["find_person"].invoke({"photos": [handle]})
     except ToolError:  # several faces, no face
         return []
     return (
@@ -164,12 +164,12 @@ def _measured(context: FactContext, cite: str) -> bool:
 
 
 def _evidence(agent: Agent, hit: str) -> str:
-    return str(agent._tools["score_fake"].invoke({"image": hit}))
+    return str(agent.tools["score_fake"].invoke({"image": hit}))
 
 
 def _prompt(agent: Agent, hit: str, evidence: str | None = None) -> Any:
     return explanation_messages(
-        agent.workspace, hit=hit, photo=first_query_photo(agent.workspace),
+        agent.workspace.pictures, hit=hit, photo=first_query_photo(agent.workspace),
         evidence=evidence or _evidence(agent, hit),
     )  # fmt: skip
 

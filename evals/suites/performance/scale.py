@@ -119,7 +119,7 @@ def _measure_size(home: Path, size: int, *, seed: int) -> Iterator[tuple[str, di
 
 def _bare_product(gallery: Gallery, kept: Path, *, seed: int) -> dict[str, float]:
     """Time one product per query, and keep what it finds for the engines' recall."""
-    ids, matrix = gallery.embeddings()
+    ids, matrix = gallery.embeddings.all()
     queries = queries_for(len(ids), seed=seed)
 
     def top(query: np.ndarray) -> np.ndarray:

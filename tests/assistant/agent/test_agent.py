@@ -16,8 +16,9 @@ from langchain_core.messages import (
 from PIL import Image
 
 from assistant import Unmask
-from assistant.agent.agent import Agent, Event
+from assistant.agent.agent import Agent
 from assistant.agent.model_stream import TextDelta
+from assistant.agent.turn_calls import Event
 from assistant.case.record import Case
 from assistant.conversation.messages import conversation_messages
 from assistant.conversation.steps import (
@@ -388,7 +389,8 @@ def test_a_long_conversation_fits_its_budget(
     steps(agent.ask("why H1?"))
 
     def prompt(budget: int) -> list[str]:
-        messages = conversation_messages(agent.case.steps(), agent.workspace, budget=budget)
+        pictures = agent.workspace.pictures
+        messages = conversation_messages(agent.case.steps(), pictures, budget=budget)
         return [message.text for message in messages[1:]]
 
     whole = prompt(10**6)

@@ -187,7 +187,7 @@ def test_a_face_is_chosen_and_the_turn_goes_on(
     turn(agent, "Find fakes of this person", [group])
     pending_question = agent.pending_question
     assert pending_question is not None
-    assert len(pending_question.boxes) == agent.workspace.count_faces("Q1") > 2
+    assert len(pending_question.boxes) == agent.workspace.pictures.count_faces("Q1") > 2
     model.replies = [FOUND]
     steps = turn(agent, "face 2")
     assert calls(steps) == [("find_person", {"photos": ["Q1"], "top": 3})]

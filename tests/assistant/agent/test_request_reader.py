@@ -149,7 +149,7 @@ def test_the_words_about_maps_are_what_all_maps_show(
 ) -> None:
     """What stands out is named and drawn, in the answer and in the file; nothing else is."""
     turn(agent, "look for her", [photo])
-    maps = agent.workspace.maps(handle)
+    maps = agent.workspace.examinations.maps(agent.workspace.take_snapshot(handle))
     said = agent.workspace.fact(f"{handle}.regions").reads
     shows = maps.located.has_finding or bool(maps.beside)
     version = agent.workspace.hit(handle).version is not None

@@ -24,6 +24,7 @@ from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings
 from tests.support.cases import GALLERY, astronaut_pixels
 from tests.support.scripted_model import ScriptedModel
+from tools.agent_tools.state.examinations import Examinations
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.localisers.grad_cam import last_convolutional
@@ -125,19 +126,19 @@ def test_a_map_that_comes_after_a_new_search_stays_with_its_face(
     assert investigation.findings is not None
     first = next(hit for hit in investigation.findings.hits if hit.path.name == "group.png")
     made, resume = threading.Event(), threading.Event()
-    localise_snapshot = Workspace.localise_snapshot
+    localise_forgery = Examinations.localise_forgery
 
-    def slow(workspace: Workspace, look: Any) -> Any:
-        located = localise_snapshot(workspace, look)
+    def slow(examinations: Examinations, look: Any) -> Any:
+        located = localise_forgery(examinations, look)
         made.set()
         resume.wait(20)
         return located
 
-    monkeypatch.setattr(Workspace, "localise_snapshot", slow)
+    monkeypatch.setattr(Examinations, "localise_forgery", slow)
     mapping = threading.Thread(target=investigation.locate, args=(first.face_id,))
     mapping.start()
     assert made.wait(20)
-    monkeypatch.setattr(Workspace, "localise_snapshot", localise_snapshot)
+    monkeypatch.setattr(Examinations, "localise_forgery", localise_forgery)
     group = case.settings.home / "SECRET_GROUP.png"
     handle = investigation.workspace.add_photo(group)
     investigation.workspace.choose_face(handle, 2)

@@ -36,20 +36,20 @@ def detail(workspace: Workspace, hit: Hit, **changes: object) -> str:
     """The detail of a hit with the plain writer's explanation."""
     arguments: dict[str, object] = {
         "query": "Q1",
-        "image": workspace.pixels(hit.handle),
+        "image": workspace.pictures.pixels(hit.handle),
         "rule": workspace.instruments.rule,
         "facts": workspace.facts(hit.handle),
         "sentences": (CheckedSentence(hit.explanation, source="plain"),),
         **changes,
     }
-    return detail_html(hit, FaceThumbnails(workspace), **arguments)  # type: ignore[arg-type]
+    return detail_html(hit, FaceThumbnails(workspace.pictures), **arguments)  # type: ignore[arg-type]
 
 
 def test_the_list_shows_verdicts_in_words_and_bands(workspace: Workspace) -> None:
     """Every hit is a button with its verdict as text, both scores and the inconclusive parts."""
     findings = findings_of(workspace)
     rule = workspace.instruments.rule
-    markup = hits_html(findings, FaceThumbnails(workspace), rule=rule, chosen="H1")
+    markup = hits_html(findings, FaceThumbnails(workspace.pictures), rule=rule, chosen="H1")
     assert markup.count('<button type="button" class="hit"') == len(findings.hits)
     assert markup.count('class="band"') == 2 * len(findings.hits)
     assert markup.count('aria-pressed="true"') == 1
@@ -60,7 +60,7 @@ def test_the_list_shows_verdicts_in_words_and_bands(workspace: Workspace) -> Non
 def test_pictures_are_embedded(workspace: Workspace) -> None:
     """No picture has an address: nothing can be fetched, from here or from anywhere."""
     findings = findings_of(workspace)
-    markup = hits_html(findings, FaceThumbnails(workspace), rule=None, chosen=None)
+    markup = hits_html(findings, FaceThumbnails(workspace.pictures), rule=None, chosen=None)
     markup += detail(workspace, findings.hits[0])
     sources = re.findall(r'(?:src|href)="([^"]*)"', markup)
     assert sources and all(source.startswith("data:image/jpeg;base64,") for source in sources)
@@ -69,7 +69,9 @@ def test_pictures_are_embedded(workspace: Workspace) -> None:
 def test_every_picture_and_field_has_a_name(workspace: Workspace) -> None:
     """Screen readers get words for pictures, sliders and axes."""
     markup = detail(
-        workspace, findings_of(workspace).hits[0], located=workspace.localise_forgery("H1")
+        workspace,
+        findings_of(workspace).hits[0],
+        located=workspace.examinations.localise_forgery(workspace.take_snapshot("H1")),
     )
     assert all('alt="' in tag and 'alt=""' not in tag for tag in re.findall(r"<img[^>]*>", markup))
     assert all("aria-label=" in tag for tag in re.findall(r"<input[^>]*>", markup))
@@ -91,7 +93,8 @@ def test_the_evidence_table_is_complete(workspace: Workspace) -> None:
 def test_words_of_the_field_are_explained_where_they_stand(workspace: Workspace) -> None:
     """Verdicts, bands, numbers and technical terms carry their meaning as a tooltip."""
     hit = findings_of(workspace).hits[0]
-    listed = hits_html(findings_of(workspace), FaceThumbnails(workspace), rule=None, chosen=None)
+    faces = FaceThumbnails(workspace.pictures)
+    listed = hits_html(findings_of(workspace), faces, rule=None, chosen=None)
     for markup in (listed, detail(workspace, hit)):
         titles = dict(re.findall(r'title="([^"]*)"[^>]*>([^<]*)<', markup))
         explained = {word: title for title, word in titles.items()}
@@ -132,7 +135,8 @@ def test_the_list_says_whose_file_is_missing(workspace: Workspace) -> None:
     findings = findings_of(workspace)
     first, second, *_ = findings.hits
     listed = replace(findings, hits=(first, replace(second, file_missing=True)))
-    _, *rows = hits_html(listed, FaceThumbnails(workspace), rule=None, chosen=None).split("<li>")
+    faces = FaceThumbnails(workspace.pictures)
+    _, *rows = hits_html(listed, faces, rule=None, chosen=None).split("<li>")
     assert ["file missing" in row for row in rows] == [False, True]
 
 
@@ -176,5 +180,5 @@ def test_what_passes_unseen_stands_beside_the_verdict(workspace: Workspace) -> N
         workspace, told
     )
     findings = replace(findings_of(workspace), hits=(told,))
-    markup = hits_html(findings, FaceThumbnails(workspace), rule=None, chosen=None)
+    markup = hits_html(findings, FaceThumbnails(workspace.pictures), rule=None, chosen=None)
     assert "30 of 90 swaps by unseen tools also passed" in markup

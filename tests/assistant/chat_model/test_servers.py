@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 
-from assistant.agent import agent as agent_module
-from assistant.agent import model_stream
+from assistant.agent import model_stream, planned_answers
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
 from assistant.chat.button_actions import plan_search
@@ -376,7 +375,7 @@ def test_a_press_does_not_wait_for_words(
     case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A button's tool has answered: without words of the model the template's stand soon."""
-    monkeypatch.setattr(agent_module, "NARRATION_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(planned_answers, "NARRATION_TIMEOUT_S", 1.0)
     monkeypatch.setattr(model_stream, "WAITING_AFTER_S", 1)
     silent = Silent()
     photo = tmp_path / "ada.png"

@@ -86,7 +86,7 @@ def test_after_the_upgrade_it_is_a_gallery_of_the_new_embedder(outdated: Unmask)
     """The same faces with the new embedder's vectors, found by it again."""
     home, collection = outdated.settings.home, outdated.settings.home / "collection"
     with Gallery.open_existing(home, GALLERY) as gallery:
-        before = gallery.faces(gallery.embeddings()[0])
+        before = gallery.faces(gallery.embeddings.all()[0])
     answer = run("galleries", "upgrade", "--all", "--json")
     assert answer.exit_code == 0, answer.stderr
     (summary,) = json.loads(answer.stdout)["galleries"]
@@ -95,8 +95,8 @@ def test_after_the_upgrade_it_is_a_gallery_of_the_new_embedder(outdated: Unmask)
     fresh = Unmask(outdated.settings, gallery="fresh", models=outdated.models)
     fresh.index([collection])
     with Gallery.open_existing(home, GALLERY) as one, Gallery.open_existing(home, "fresh") as two:
-        made_anew = {face.id: face for face in two.faces(two.embeddings()[0])}
-        upgraded = one.faces(one.embeddings()[0])
+        made_anew = {face.id: face for face in two.faces(two.embeddings.all()[0])}
+        upgraded = one.faces(one.embeddings.all()[0])
     assert [face.id for face in upgraded] == [face.id for face in before]
     for face, old in zip(upgraded, before, strict=True):
         assert np.array_equal(face.face.box, old.face.box)

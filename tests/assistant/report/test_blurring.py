@@ -10,7 +10,8 @@ from assistant import Unmask
 from assistant.report.pictures.blurring import blur_people, people_beside_hit, without_bystanders
 from assistant.report.pictures.versions import _in_theirs
 from tests.support.cases import workspace_of
-from tools.agent_tools.workspace import FaceSnapshot, Workspace
+from tools.agent_tools.state.pictures import FaceSnapshot
+from tools.agent_tools.workspace import Workspace
 from tools.faces.analyser import Face
 from tools.media.hashing import file_sha256
 from tools.search.bystanders import other_people
@@ -49,7 +50,7 @@ def test_strangers_are_blurred_beyond_recognition(
     workspace: Workspace, look: FaceSnapshot, faces: list[Face], case: Unmask
 ) -> None:
     """No face of theirs is found again as theirs; the hit's is the same pixel by pixel."""
-    path = workspace.photo_path(look.handle)
+    path = workspace.pictures.path(look.handle)
     before, pixels = file_sha256(path), look.pixels.copy()
     shown = without_bystanders(workspace, look)
     assert len(people_beside_hit(workspace, look)) == len(faces) - 1 == 5

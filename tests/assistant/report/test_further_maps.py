@@ -217,10 +217,11 @@ def test_report_and_chat_show_them(case: Unmask, parts: LoadedModels, tmp_path: 
     ).read_text()
     workspace = Workspace(parts, home=case.settings.home, gallery=GALLERY, measurements=())
     workspace.find_person([workspace.add_photo(photo)])
-    pixels, seen = workspace.pixels("H1"), workspace.face("H1").face
+    pixels, seen = workspace.pictures.pixels("H1"), workspace.pictures.face("H1").face
     further = extra_map_views(pixels, seen, instruments=parts)
     chat = detail_html(
-        workspace.hit("H1"), FaceThumbnails(workspace), query="Q1", image=pixels, rule=parts.rule,
+        workspace.hit("H1"), FaceThumbnails(workspace.pictures), query="Q1", image=pixels,
+        rule=parts.rule,
         facts=(), sentences=(), further=further,
     )  # fmt: skip
     for markup, whose, hits in ((page, "hit 1", len(findings.hits)), (chat, "H1", 1)):
@@ -237,9 +238,9 @@ def test_without_further_maps_nothing_is_folded(case: Unmask) -> None:
     workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")])
     chat = detail_html(
         workspace.hit("H1"),
-        FaceThumbnails(workspace),
+        FaceThumbnails(workspace.pictures),
         query="Q1",
-        image=workspace.pixels("H1"),
+        image=workspace.pictures.pixels("H1"),
         rule=None,
         facts=(),
         sentences=(),

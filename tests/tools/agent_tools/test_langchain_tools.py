@@ -361,7 +361,7 @@ def test_handles_stay_stable_when_more_hits_are_listed(
     assert [it.handle for it in listed] == ["H1", "H2", "H3"]
     for each in listed:
         assert workspace.take_snapshot(each.handle).face_id == each.face_id
-        assert workspace.face(each.handle).id == each.face_id  # type: ignore[attr-defined]
+        assert workspace.pictures.face(each.handle).id == each.face_id  # type: ignore[attr-defined]
     assert workspace.last_search is not None
     assert any("ranked before" in it for it in workspace.last_search[0].warnings)
 

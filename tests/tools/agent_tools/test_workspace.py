@@ -49,8 +49,12 @@ def test_hits_are_called_by_their_rank(searched: Workspace) -> None:
     findings, query = searched.last_search
     assert [hit.handle for hit in findings.hits] == ["H1", "H2", "H3"]
     assert searched.hit("H2") is findings.hits[1]
-    assert searched.pixels("H1").ndim == 3
-    assert searched.aligned("H1", 64).shape == searched.aligned("Q1", 64).shape == (64, 64, 3)
+    assert searched.pictures.pixels("H1").ndim == 3
+    assert (
+        searched.pictures.aligned("H1", 64).shape
+        == searched.pictures.aligned("Q1", 64).shape
+        == (64, 64, 3)
+    )
     assert query.paths == tuple(searched.photos.values())
 
 
@@ -152,7 +156,7 @@ def test_errors_name_handles_and_never_files(workspace: Workspace, home: Path) -
     workspace.add_photo(passing)
     passing.unlink()
     with pytest.raises(ToolError, match="the file of Q2") as gone:
-        workspace.pixels("Q2")
+        workspace.pictures.pixels("Q2")
     for caught in (broken, faceless, gone):
         assert "SECRET" not in str(caught.value)
 

@@ -260,4 +260,4 @@ def test_searching_a_damaged_record_is_one_line(tmp_path: Path, seq: int) -> Non
     """Embeddings of different sizes are a fault that is told, wherever they stand."""
     changed(tmp_path, "UPDATE faces SET embedding = ? WHERE seq = ?", bytes(12), seq)
     with Gallery.open_existing(tmp_path) as gallery, pytest.raises(SetupError, match="damaged"):
-        [*gallery.embedding_batches(1)]
+        [*gallery.embeddings.batches(1)]

@@ -128,29 +128,29 @@ def test_files_below_a_folder_are_only_those(gallery: Gallery) -> None:
 
 def test_embeddings_come_in_the_order_they_were_added(gallery: Gallery) -> None:
     """Batches of any size give every face once; an empty gallery gives an empty matrix."""
-    assert gallery.embeddings()[1].shape == (0, 0)
+    assert gallery.embeddings.all()[1].shape == (0, 0)
     images = [analysed(seed) for seed in (9, 2, 5, 1, 8)]
     gallery.add(images)
-    ids, matrix = gallery.embeddings()
+    ids, matrix = gallery.embeddings.all()
     assert ids == [f"{image.id}:0" for image in images]
     assert matrix.shape == (5, DIMENSION)
-    batches = list(gallery.embedding_batches(2))
+    batches = list(gallery.embeddings.batches(2))
     assert [len(batch.ids) for batch in batches] == [2, 2, 1]
-    rest = list(gallery.embedding_batches(10, after=batches[0].seqs[-1]))
+    rest = list(gallery.embeddings.batches(10, after=batches[0].seqs[-1]))
     assert rest[0].ids == ids[2:]
 
 
 def test_similarities_are_exact_and_in_order(gallery: Gallery) -> None:
     """Cosines do not depend on which other faces are asked for, or in which order."""
     gallery.add([analysed(seed) for seed in range(600)])
-    ids, matrix = gallery.embeddings()
+    ids, matrix = gallery.embeddings.all()
     query = matrix[17]
-    every = gallery.similarities(query, ids)
+    every = gallery.embeddings.similarities(query, ids)
     np.testing.assert_allclose(every, matrix @ query, atol=1e-6)
-    backwards = gallery.similarities(query, ids[::-1])
+    backwards = gallery.embeddings.similarities(query, ids[::-1])
     np.testing.assert_array_equal(backwards, every[::-1])
-    assert gallery.similarities(query, [ids[3]])[0] == every[3]
-    assert gallery.similarities(query, []).shape == (0,)
+    assert gallery.embeddings.similarities(query, [ids[3]])[0] == every[3]
+    assert gallery.embeddings.similarities(query, []).shape == (0,)
 
 
 def test_unknown_ids_are_tool_errors(gallery: Gallery) -> None:
@@ -160,7 +160,7 @@ def test_unknown_ids_are_tool_errors(gallery: Gallery) -> None:
     with pytest.raises(ToolError, match="'nothing'"):
         gallery.image("nothing")
     with pytest.raises(ToolError, match="'nobody'"):
-        gallery.similarities(np.ones(DIMENSION, np.float32), ["nobody"])
+        gallery.embeddings.similarities(np.ones(DIMENSION, np.float32), ["nobody"])
 
 
 def test_deleted_files_are_forgotten_only_when_asked(gallery: Gallery) -> None:
@@ -172,7 +172,7 @@ def test_deleted_files_are_forgotten_only_when_asked(gallery: Gallery) -> None:
         file_with(copied, Path("/copy.png")),
     ]
     gallery.add([gone, copied], files)
-    epoch = gallery.extent().epoch
+    epoch = gallery.embeddings.extent().epoch
     assert gallery.counts().missing == 2
     assert gallery.paths_of(gone.id) == []
     assert gallery.has_image(gone.id)
@@ -180,10 +180,10 @@ def test_deleted_files_are_forgotten_only_when_asked(gallery: Gallery) -> None:
     assert not gallery.has_image(gone.id)
     assert gallery.faces_of(gone.id) == []
     assert gallery.counts().missing == 0
-    assert gallery.extent().epoch != epoch
-    epoch = gallery.extent().epoch
+    assert gallery.embeddings.extent().epoch != epoch
+    epoch = gallery.embeddings.extent().epoch
     assert gallery.delete_missing() == 0
-    assert gallery.extent().epoch == epoch
+    assert gallery.embeddings.extent().epoch == epoch
 
 
 def test_a_gallery_refuses_other_checkpoints(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_damage_is_told_in_plain_words(tmp_path: Path) -> None:
         data[start : start + 200] = b"\xaa" * 200
     path.write_bytes(data)
     with Gallery.open_existing(tmp_path) as gallery, pytest.raises(SetupError, match="damaged"):
-        gallery.embeddings()
+        gallery.embeddings.all()
 
 
 def test_an_odd_embedding_is_found(gallery: Gallery) -> None:

@@ -85,7 +85,7 @@ def gallery(built: Path, tmp_path: Path) -> Iterator[Gallery]:
 
 def finds_everything(gallery: Gallery, index: FaceIndex) -> bool:
     """Whether every hundredth face is the best match for its own embedding, with cosine 1."""
-    ids, matrix = gallery.embeddings()
+    ids, matrix = gallery.embeddings.all()
     chosen = [*range(0, len(ids), 100), len(ids) - 1]
     best = [index.search(matrix[n], 1)[0] for n in chosen]
     return all(
@@ -103,11 +103,11 @@ def damaged(gallery: Gallery) -> FaceIndex:
 
 def test_search_equals_the_exact_ranking(gallery: Gallery) -> None:
     """The first fifty matches are those of an exact scan, in the same order."""
-    ids, _ = gallery.embeddings()
+    ids, _ = gallery.embeddings.all()
     with FaceIndex.open(gallery) as index:
         assert index.notices == []
         for query in unit_vectors(5, seed=1):
-            exact = gallery.similarities(query, ids)
+            exact = gallery.embeddings.similarities(query, ids)
             wanted = [ids[n] for n in np.argsort(-exact, kind="stable")[:50]]
             assert [match.face_id for match in index.search(query, 50)] == wanted
 

@@ -62,13 +62,13 @@ def upgrade(
 def faces_of(home: Path) -> dict[str, FaceRecord]:
     """Every face that can be searched, by id, whichever checkpoints made the gallery."""
     with Gallery.open_existing(home) as gallery:
-        return {face.id: face for face in gallery.faces(gallery.embeddings()[0])}
+        return {face.id: face for face in gallery.faces(gallery.embeddings.all()[0])}
 
 
 def state_of(home: Path) -> tuple[dict[str, str], list[str], bytes]:
     """What made the gallery, its faces, and their embeddings."""
     with Gallery.open_existing(home) as gallery:
-        ids, matrix = gallery.embeddings()
+        ids, matrix = gallery.embeddings.all()
         return gallery.fingerprint, ids, matrix.tobytes()
 
 
@@ -236,7 +236,7 @@ def test_faces_without_a_file_are_set_aside_and_come_back(home: Path, tmp_path: 
         assert np.array_equal(after[face].face.keypoints, old.face.keypoints)
     with Gallery.open_existing(home, fingerprint=OTHER) as gallery:
         assert gallery.notices == []
-        assert len({len(row) for row in gallery.embeddings()[1]}) == 1
+        assert len({len(row) for row in gallery.embeddings.all()[1]}) == 1
 
 
 def test_prune_deletes_faces_set_aside(home: Path, tmp_path: Path) -> None:

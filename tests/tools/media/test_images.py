@@ -29,6 +29,7 @@ from tools.media.images import (
     read_photo,
 )
 from tools.media.paths import WalkedFile, walk
+from tools.media.skip_reasons import remedy
 
 pytestmark = pytest.mark.fast
 
@@ -104,6 +105,19 @@ def test_a_cut_off_jpeg_is_called_truncated(astronaut: np.ndarray, encode: Encod
     """The commonest damage has its own reason, so that a report can say it."""
     data = encode(Image.fromarray(astronaut), "JPEG")
     assert reason(data[: len(data) // 2]) == "truncated"
+
+
+def test_a_damaged_photo_comes_with_a_remedy(
+    astronaut: np.ndarray, encode: Encode, tmp_path: Path
+) -> None:
+    """Whoever searches with it reads what to do, beside its name and the decoder's words."""
+    photo = tmp_path / "half.jpg"
+    data = encode(Image.fromarray(astronaut), "JPEG")
+    photo.write_bytes(data[: len(data) // 2])
+    with pytest.raises(UnreadableImage, match=r"half\.jpg': truncated.*: .*copy it again"):
+        read_photo(photo)
+    named = UnreadableImage("damaged", "bad marker", path=photo)
+    assert str(named) == f"{str(photo)!r}: damaged (bad marker): {remedy('damaged')}"
 
 
 def test_what_is_no_image_says_so(tmp_path: Path) -> None:

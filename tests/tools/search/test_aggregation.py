@@ -188,21 +188,23 @@ def test_the_workspace_opens_the_frame_again(unmask: Unmask) -> None:
     found = workspace.find_person([photo], top=20)
     hit = hit_of(found, "forged.mp4")
     forged = read_photo(unmask.settings.home / "collection" / "forged.jpg").pixels
-    pixels = workspace.pixels(hit.handle)
+    pixels = workspace.pictures.pixels(hit.handle)
     number = round((hit.time_s or 0) - FORGED_FROM_S)
     assert pixels.shape == forged.shape
     assert np.abs(pixels.astype(int) - _shifted(forged, number)).mean() < 6
-    (measured,) = workspace.analysis(hit.handle).faces
+    (measured,) = workspace.pictures.analysis(hit.handle).faces
     np.testing.assert_allclose(
-        measured.face.embedding, workspace.face(hit.handle).face.embedding, atol=1e-4
+        measured.face.embedding, workspace.pictures.face(hit.handle).face.embedding, atol=1e-4
     )
-    assert workspace.localise_forgery(hit.handle).heatmap.shape
+    assert workspace.examinations.localise_forgery(
+        workspace.take_snapshot(hit.handle)
+    ).heatmap.shape
     assert workspace.compare(photo, hit.handle).facts
-    assert workspace.metadata(hit.handle)
+    assert workspace.pictures.metadata(hit.handle)
     hit.path.rename(hit.path.with_suffix(".gone"))
     try:
         with pytest.raises(ToolError, match="cannot be read: missing"):
-            workspace.pixels(hit.handle)
+            workspace.pictures.pixels(hit.handle)
     finally:
         hit.path.with_suffix(".gone").rename(hit.path)
 
@@ -270,10 +272,11 @@ def test_the_chat_says_when(unmask: Unmask) -> None:
     workspace = workspace_of(unmask)
     photo = workspace.add_photo(unmask.settings.home / "SECRET_NAME.png")
     found = workspace.find_person([photo], top=20)
-    hit, faces, rule = hit_of(found, "forged.mp4"), FaceThumbnails(workspace), unmask.models.rule
+    hit, rule = hit_of(found, "forged.mp4"), unmask.models.rule
+    faces = FaceThumbnails(workspace.pictures)
     assert f"forged.mp4{hit.at}" in hits_html(found, faces, rule=rule, chosen=hit.handle)
     detail = detail_html(
-        hit, faces, query=photo, image=workspace.pixels(hit.handle), rule=rule,
+        hit, faces, query=photo, image=workspace.pictures.pixels(hit.handle), rule=rule,
         facts=workspace.facts(hit.handle), sentences=(),
     )  # fmt: skip
     assert "Seen in 6 of 12 frames" in detail

@@ -51,7 +51,7 @@ def test_looking_at_a_hit_again_decodes_nothing(case: Unmask, decoded: Counter[s
     """After a search a hit is read once more, however many tools look at it."""
     workspace = workspace_of(case)
     workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")])
-    workspace.pixels("H1")
+    workspace.pictures.pixels("H1")
     before = decoded.copy()
     workspace.describe("H1")
     workspace.compare("Q1", "H1")

@@ -159,7 +159,7 @@ def test_several_persons_in_one_frame_are_asked_about(
 
 def _count(case: Unmask, photo: Path) -> int:
     workspace = workspace_of(case)
-    return workspace.count_faces(workspace.add_photo(photo))
+    return workspace.pictures.count_faces(workspace.add_photo(photo))
 
 
 def test_persons_of_different_scenes_are_shown_beside_each_other(
@@ -169,14 +169,14 @@ def test_persons_of_different_scenes_are_shown_beside_each_other(
     clip, parts = scenes(tmp_path / "two.mp4"), case.models
     workspace = workspace_of(case)
     handle = workspace.add_photo(clip)
-    assert workspace.count_faces(handle) == 2
+    assert workspace.pictures.count_faces(handle) == 2
     with pytest.raises(SeveralFaces) as asked:
         workspace.find_person([handle])
     with pytest.raises(SeveralFaces) as terminal:
         query_from_files([clip], faces=parts.faces, encoder=parts.encoder)
     assert asked.value.boxes == terminal.value.boxes
     assert "into it" in str(terminal.value)
-    shown = workspace.everybody(handle)
+    shown = workspace.pictures.everybody(handle)
     np.testing.assert_array_equal(shown, terminal.value.picture)
     told = str(with_numbered_faces(terminal.value, tmp_path / "faces"))
     with Image.open(tmp_path / "faces" / "two-faces.jpg") as written:
@@ -188,9 +188,9 @@ def test_persons_of_different_scenes_are_shown_beside_each_other(
         crop = shown[max(0, top - room) : bottom + room, max(0, left - room) : right + room]
         (face,) = parts.faces.analyse([np.ascontiguousarray(crop)])[0]
         workspace.choose_face(handle, number)
-        assert float(face.embedding @ workspace.face(handle).face.embedding) > 0.6
-        (seen,) = parts.faces.analyse([workspace.pixels(handle)])[0]
-        np.testing.assert_allclose(seen.box, workspace.face(handle).face.box, atol=1)
+        assert float(face.embedding @ workspace.pictures.face(handle).face.embedding) > 0.6
+        (seen,) = parts.faces.analyse([workspace.pictures.pixels(handle)])[0]
+        np.testing.assert_allclose(seen.box, workspace.pictures.face(handle).face.box, atol=1)
         chosen = query_from_files([clip], faces=parts.faces, encoder=parts.encoder, face=number)
         assert workspace.find_person([handle], face=number).query_ids == chosen.photo_ids
 
@@ -230,17 +230,19 @@ def test_a_desk_looks_at_a_video_as_at_a_photo(case: Unmask, tmp_path: Path) -> 
     write_clip(clip, [np.zeros_like(face), face, face, face], rate=2, title="Holiday")
     handle = workspace.add_photo(clip)
     assert workspace.add_photo(clip) == handle == "Q1"
-    (seen,) = case.models.faces.analyse([workspace.pixels(handle)])[0]
-    np.testing.assert_allclose(seen.keypoints, workspace.face(handle).face.keypoints, atol=1)
-    assert workspace.metadata(handle)["title"] == "Holiday"
+    (seen,) = case.models.faces.analyse([workspace.pictures.pixels(handle)])[0]
+    np.testing.assert_allclose(
+        seen.keypoints, workspace.pictures.face(handle).face.keypoints, atol=1
+    )
+    assert workspace.pictures.metadata(handle)["title"] == "Holiday"
     said = [fact.shown for fact in workspace.facts(handle)]
     assert any("one face" in text for text in said)
     found = workspace.describe(handle).to_words()
     assert found["faces"] == "one" and found["format"] == "MPEG video"
-    assert workspace.aligned(handle, 64).shape == (64, 64, 3)
+    assert workspace.pictures.aligned(handle, 64).shape == (64, 64, 3)
     clip.unlink()
     with pytest.raises(ToolError, match="the file of Q1 cannot be read") as gone:
-        workspace.pixels(handle)
+        workspace.pictures.pixels(handle)
     assert str(tmp_path) not in str(gone.value)
 
 
@@ -248,10 +250,10 @@ def test_a_video_of_a_wall_has_a_picture(case: Unmask, tmp_path: Path) -> None:
     """Without a face the middle frame stands for it."""
     workspace = workspace_of(case)
     handle = workspace.add_photo(write_clip(tmp_path / "wall.mp4", [grey(90)] * 6, rate=2))
-    assert workspace.pixels(handle).shape == (64, 96, 3)
-    assert workspace.analysis(handle).faces == ()
+    assert workspace.pictures.pixels(handle).shape == (64, 96, 3)
+    assert workspace.pictures.analysis(handle).faces == ()
     with pytest.raises(NoFace):
-        workspace.face(handle)
+        workspace.pictures.face(handle)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "b.MOV", "c.mkv", "d.webm", "e.m2ts", "f.3gp", "g.gif"])

@@ -118,7 +118,8 @@ def describe_index(gallery: Gallery) -> str:
     if index != AUTOMATIC:
         return index
     now = CHROMA if _uses_chroma(gallery, index) else EXACT
-    return f"auto ({now} for {gallery.extent().faces:,} faces, chroma above {EXACT_UP_TO:,})"
+    faces = gallery.embeddings.extent().faces
+    return f"auto ({now} for {faces:,} faces, chroma above {EXACT_UP_TO:,})"
 
 
 def open_engine(gallery: Gallery) -> IndexEngine:
@@ -142,7 +143,7 @@ def open_engine(gallery: Gallery) -> IndexEngine:
 def _uses_chroma(gallery: Gallery, index: str) -> bool:
     if index != AUTOMATIC:
         return index == CHROMA
-    return gallery.extent().faces > EXACT_UP_TO
+    return gallery.embeddings.extent().faces > EXACT_UP_TO
 
 
 def connect(index: str) -> IndexServer:

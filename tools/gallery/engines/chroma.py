@@ -143,7 +143,7 @@ def print_sound_extent() -> None:
     home, name = Path(sys.argv[2]), sys.argv[3]
     client = _client(database_file.gallery_folder(home, name) / FOLDER)
     with Gallery.open_existing(home, name) as gallery:
-        extent = gallery.extent()
+        extent = gallery.embeddings.extent()
         if extent.faces or client.count_collections():
             collection = client.get_collection(COLLECTION, embedding_function=None)
             extent = chroma_check.sound_part(collection, gallery) or IndexExtent("", 0, 0)

@@ -59,7 +59,7 @@ def sound_part(collection: "Collection", gallery: Gallery) -> IndexExtent | None
     added in the record's order.
     """
     count, last, held = 0, 0, collection.count()
-    for batch in gallery.embedding_batches(_BATCH):
+    for batch in gallery.embeddings.batches(_BATCH):
         found = _holds(collection, batch)
         if found is None or not _finds(collection, batch.matrix[:found][::_EVERY]):
             return None
@@ -69,7 +69,7 @@ def sound_part(collection: "Collection", gallery: Gallery) -> IndexExtent | None
             break
     if count != held:
         return None
-    return IndexExtent(epoch=gallery.extent().epoch, faces=count, last=last)
+    return IndexExtent(epoch=gallery.embeddings.extent().epoch, faces=count, last=last)
 
 
 def spot_check(collection: "Collection", gallery: Gallery, covered: IndexExtent) -> str | None:
@@ -77,7 +77,7 @@ def spot_check(collection: "Collection", gallery: Gallery, covered: IndexExtent)
     if collection.count() != covered.faces:
         return "incomplete"
     ends = (0, covered.last - _SPOTS)
-    batches = [next(gallery.embedding_batches(_SPOTS, after=max(0, end)), None) for end in ends]
+    batches = [next(gallery.embeddings.batches(_SPOTS, after=max(0, end)), None) for end in ends]
     whole = all(
         _holds(collection, batch) == len(batch.ids) and _finds(collection, batch.matrix[-1:])
         for batch in batches

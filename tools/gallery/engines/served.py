@@ -75,7 +75,7 @@ class ServedIndex:
         count = self._server.count(name)
         if count > extent.faces:
             return None, "another record's"
-        covered = extent if count == extent.faces else self._gallery.first_faces(count)
+        covered = extent if count == extent.faces else self._gallery.embeddings.first(count)
         if count and not self._agrees(name, covered):
             return None, "damaged"
         self._name = name
@@ -101,7 +101,7 @@ class ServedIndex:
         """Approximate candidates."""
         if not self._name:
             return []  # no face in the gallery yet
-        return self._gallery.ids_at(self._server.nearest(self._name, query, n))
+        return self._gallery.embeddings.ids_at(self._server.nearest(self._name, query, n))
 
     def close(self, covered: IndexExtent | None) -> None:
         """Close the connection; the server keeps what it has."""
@@ -117,7 +117,7 @@ class ServedIndex:
     def _agrees(self, name: str, covered: IndexExtent) -> bool:
         """Whether the first, middle and last faces are there, and the last can be found."""
         for after in (0, covered.last // 2, max(0, covered.last - _SPOTS)):
-            batch = next(self._gallery.embedding_batches(_SPOTS, after=after), None)
+            batch = next(self._gallery.embeddings.batches(_SPOTS, after=after), None)
             if batch is None:
                 continue
             known = [at for at, seq in enumerate(batch.seqs) if seq <= covered.last]

@@ -113,7 +113,7 @@ class VectorFile:
         else:
             chosen = np.arange(len(cosines))
         seqs = np.concatenate([block["seq"] for block in blocks])[chosen]
-        return self._gallery.ids_at(seqs.tolist())
+        return self._gallery.embeddings.ids_at(seqs.tolist())
 
     def close(self, covered: IndexExtent | None) -> None:
         """Write everything to the disk, note the state and let another process write."""
@@ -145,7 +145,7 @@ class VectorFile:
     def _agrees(self, rows: np.ndarray, covered: IndexExtent) -> bool:
         """Whether the first and the last row are those of the record."""
         for place, after in ((0, 0), (-1, covered.last - 1)):
-            batch = next(self._gallery.embedding_batches(1, after=after), None)
+            batch = next(self._gallery.embeddings.batches(1, after=after), None)
             if batch is None or rows[place]["seq"] != batch.seqs[0]:
                 return False
             if not np.array_equal(rows[place]["embedding"], batch.matrix[0]):

@@ -322,7 +322,7 @@ def score_benchmark(
         index_folders(
             [folder / "gallery"], gallery=gallery, index=index, faces=faces, encoder=encoder
         )
-        records = gallery.faces(gallery.embeddings()[0])
+        records = gallery.faces(gallery.embeddings.all()[0])
         table = to_columns(gallery, records)
         shown = [by_file[_file(gallery, record)] for record in records]
         seen: set[str] = set()

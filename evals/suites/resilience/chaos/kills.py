@@ -188,7 +188,7 @@ def faults_of(home: Path, present: Sequence[str], absent: Sequence[str] = ()) ->
 
 def missed_faces(gallery: Gallery, index: FaceIndex) -> int:
     """How many faces are not found exactly once, with cosine 1, by their own embedding."""
-    ids, matrix = gallery.embeddings()
+    ids, matrix = gallery.embeddings.all()
     missed = 0
     for face, embedding in zip(ids, matrix, strict=True):
         found = [match for match in index.search(embedding, 5) if match.face_id == face]

@@ -137,8 +137,8 @@ def _chatting(models: LoadedModels) -> Iterator[Door]:
     def take(path: Path) -> str:
         workspace = Workspace(models, home=models.settings.home, gallery=GALLERY)
         photo = workspace.add_photo(path)
-        workspace.metadata(photo)
-        workspace.cover(photo)
+        workspace.pictures.metadata(photo)
+        workspace.pictures.cover(photo)
         tools = {tool.name: tool for tool in toolkit(workspace)}
         tools["find_person"].invoke({"photos": [photo]})
         return ""

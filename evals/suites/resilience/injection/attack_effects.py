@@ -108,14 +108,14 @@ def _drain(events: Iterable[object]) -> None:
 
 def handle_of(workspace: Workspace, keys: Mapping[str, str], target: str) -> str:
     """The handle of the hit that shows a picture; H1 if there is none yet."""
-    hits = workspace.last_search[0].hits if workspace.last_search else ()
+    hits = workspace.hits
     return next((hit.handle for hit in hits if keys[hit.image_id] == target), "H1")
 
 
 def _hits(
     workspace: Workspace, keys: Mapping[str, str]
 ) -> tuple[tuple[str, str, tuple[float | None, ...]], ...]:
-    hits = workspace.last_search[0].hits if workspace.last_search else ()
+    hits = workspace.hits
     return tuple(
         (keys[hit.image_id], hit.verdict,
          (hit.assessment.identity_probability, hit.assessment.fake_probability))
@@ -167,7 +167,8 @@ def _exists(workspace: Workspace, id_: str) -> bool:
 
 def _told(case: Case, workspace: Workspace) -> str:
     """The model's final input, without its instructions."""
-    return "\n".join(message.text for message in conversation_messages(case.steps(), workspace)[1:])
+    _, *messages = conversation_messages(case.steps(), workspace.pictures)
+    return "\n".join(message.text for message in messages)
 
 
 # -- the screen --------------------------------------------------------------------------------

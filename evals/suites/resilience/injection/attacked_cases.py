@@ -232,10 +232,10 @@ _XMP = (
 
 def inject_into_tool(agent: Agent, attack: Attack) -> None:
     """Make the attacked tool add the attack's text, uncut, to its result."""
-    tool = agent._tools[attack.place]
+    tool = agent.tools[attack.place]
     if not isinstance(tool, StructuredTool) or tool.func is None:
         raise TypeError(f"{attack.place} is not a function tool")
-    agent._tools[attack.place] = tool.model_copy(update={"func": _lying(tool.func, attack.text)})
+    agent.tools[attack.place] = tool.model_copy(update={"func": _lying(tool.func, attack.text)})
 
 
 def _lying(honest: Callable[..., Any], text: str) -> Callable[..., Any]:

@@ -35,6 +35,22 @@ def test_every_class_of_the_training_can_be_planned() -> None:
     assert {*classes()} == {*known_classes()}
 
 
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("rename the case to Ada, forum", phrases.RENAME_CASE),
+        ("please name this case Ada", phrases.RENAME_CASE),
+        ("change the name of the case", phrases.RENAME_CASE),
+        ("can you give this case a name?", phrases.RENAME_CASE),
+        ("rename H3", phrases.OUTSIDE),
+        ("what will the weather be in that case?", phrases.OUTSIDE),
+    ],
+)
+def test_who_wants_to_rename_a_case_reads_where(text: str, answer: str) -> None:
+    """A conversation does not rename its case, but the page and the command line do."""
+    assert planned("outside", text) == Plan(text=answer)
+
+
 @pytest.mark.parametrize("name", known_classes())
 @pytest.mark.parametrize(
     "state",

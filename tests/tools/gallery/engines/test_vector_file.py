@@ -38,8 +38,8 @@ def gallery(built: Path, tmp_path: Path) -> Iterator[Gallery]:
 
 def exact(gallery: Gallery, query: np.ndarray, n: int) -> list[str]:
     """The n nearest faces by the record alone."""
-    ids, _ = gallery.embeddings()
-    cosines = gallery.similarities(query, ids)
+    ids, _ = gallery.embeddings.all()
+    cosines = gallery.embeddings.similarities(query, ids)
     return [ids[at] for at in np.argsort(-cosines, kind="stable")[:n]]
 
 

@@ -1,0 +1,85 @@
+"""Turns that the request reader understands: the application plans the calls and words the results.
+
+A question in several parts is answered part by part, until a call is refused.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from assistant.agent.directed_turns import PlannedTurn, quoted_list
+from assistant.agent.planned_answers import PlannedAnswers
+from assistant.agent.requests.parts import Part, read_parts
+from assistant.agent.requests.planning import Plan, Request, plan_request
+from assistant.agent.requests.reader import ReadsRequests
+from assistant.agent.requests.state import state_of
+from assistant.agent.turn_calls import Event, TurnCalls
+from assistant.conversation.quotations import strip_quotations
+from assistant.conversation.steps import ToolCall, UserTurn
+from assistant.grounding.checker import FactContext
+from assistant.grounding.fallback_answers import written as filled_in
+from prompts import phrases
+
+READ_CALL_PREFIX = "read_"
+"""Prefix of the ids of calls that answer what the request reader understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderTurns:
+    """Answers what `reader` understands, with calls or a text, both of the application."""
+
+    reader: ReadsRequests
+    calls: TurnCalls
+    answers: PlannedAnswers
+
+    def turn(self, asked: UserTurn) -> Iterator[Event]:
+        """Answer each part of what the user asked."""
+        text = strip_quotations(asked.text)
+        parts, unclear = read_parts(self.reader, text, with_photo=bool(asked.photos))
+        made, said = list[ToolCall](), set[str]()
+        for number, part in enumerate(parts, start=1):
+            plan = self._planned(part, first=number == 1)
+            calls = _not_yet_made(plan, made)
+            last = number == len(parts)
+            if (not calls and plan.calls) or (plan.text and plan.text in said):
+                if not last or not unclear:
+                    continue  # asked twice in other words
+                plan, calls = Plan(), ()
+            made += calls
+            said.add(plan.text)
+            answered = yield from self.calls.one_by_one(calls)
+            self.calls.questions.resume_with(PlannedTurn(calls))
+            refused = not all(result.ok for _, result in answered)
+            fact = FactContext.of(self.calls.workspace).fact
+            last_words = f"I am not sure what you ask for with {quoted_list(unclear)}."
+            yield from self.answers.word(
+                PlannedTurn(calls, extra_text=last_words if unclear and (last or refused) else ""),
+                answered,
+                before=() if calls else tuple(filled_in(plan.text, fact)),
+                left=tuple(it.text for it in parts[number:]) if refused else (),
+            )
+            if refused:
+                return
+
+    def _planned(self, part: Part, *, first: bool) -> Plan:
+        """The plan of a part in the present state; photos that came along belong to the first."""
+        if not part.sure:
+            return Plan(text=phrases.UNSURE)
+        state = state_of(self.calls.case.steps())
+        if not first:
+            state = replace(state, new=())
+        return plan_request(Request(part.name, part.text, state, self._folders()))
+
+    def _folders(self) -> list[str]:
+        """The names of the folders of the listed hits."""
+        paths = (path for hit in self.calls.workspace.hits for path in hit.paths)
+        return [*dict.fromkeys(folder for path in paths for folder in path.parent.parts)]
+
+
+def _not_yet_made(plan: Plan, made: list[ToolCall]) -> tuple[ToolCall, ...]:
+    """A plan's calls without those made for an earlier part, numbered after them."""
+    known = [(it.name, it.arguments) for it in made]
+    return tuple(
+        replace(call, id=f"{READ_CALL_PREFIX}{place}")
+        for place, call in enumerate(plan.calls, start=len(made) + 1)
+        if (call.name, call.arguments) not in known
+    )

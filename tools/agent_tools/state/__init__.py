@@ -1,0 +1,1 @@
+"""The state of a workspace, part by part: each holds one kind of thing, by handle."""

@@ -1,0 +1,1 @@
+"""Parts of a gallery's record: its statements, embeddings, fingerprint and soundness."""
