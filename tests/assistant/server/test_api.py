@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from assistant import Unmask
+from assistant.server.access.roles import Identity
 from assistant.server.serving import Server
 from assistant.server.work.investigations import Investigation
 from assistant.server.work.ledger import Ledger
@@ -311,7 +312,7 @@ def test_a_client_that_leaves_stops_its_search(
     )  # fmt: skip
     assert answer.status_code == 503
     newest = ada.get("/api/v1/investigations").json()["items"][0]
-    record = server.parts.investigations.case("ada", newest)
+    record = server.parts.investigations.case(Identity("ada", frozenset()), newest)
     assert type(record.steps()[-1]).__name__ == "Stopped"
     assert server.parts.ledger.claim_key("ada", "left", "again") is None
     assert ada.get("/api/models").status_code == 200
