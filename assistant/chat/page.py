@@ -331,5 +331,6 @@ def _on(
 ) -> None:  # fmt: skip
     """Connect an event without exposing it as an API, and only for users who may do it."""
     settings = {"api_visibility": "private", "show_progress": "hidden"} | options
-    users: PageUsers = handler.__self__.users  # type: ignore[attr-defined] - a bound method
+    owner: Any = getattr(handler, "__self__")  # noqa: B009 - a bound method, unknown to its type
+    users: PageUsers = owner.users
     event(users.guarded(handler, outputs=len(outputs or ())), inputs, outputs, **settings)

@@ -300,10 +300,12 @@ def test_a_client_that_leaves_stops_its_search(
     stopped: list[threading.Event] = []
     whole = Investigation.call
 
-    def call(self: Investigation, name: str, arguments: object, *, stop: threading.Event) -> object:
+    def call(
+        self: Investigation, name: str, arguments: object, *, who: Identity, stop: threading.Event
+    ) -> object:
         stop.set()  # as when the connection closes
         stopped.append(stop)
-        return whole(self, name, arguments, stop=stop)  # type: ignore[arg-type]
+        return whole(self, name, arguments, who=who, stop=stop)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Investigation, "call", call)
     answer = ada.post(

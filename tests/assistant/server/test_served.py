@@ -150,10 +150,10 @@ def test_an_agent_over_http(server: Server, address: str, case: Unmask) -> None:
             assert (await nobody.post(f"{address}/mcp", headers=named)).status_code == 421
 
     anyio.run(talk)
-    ada = Identity("ada", frozenset())
-    kept = server.parts.investigations.of(ada)
+    maker = Identity("ada", frozenset())
+    kept = server.parts.investigations.of(maker)
     assert [it.damaged for it in kept] == [""]
-    photos = server.parts.investigations.case(ada, kept[0].id).photos()
+    photos = server.parts.investigations.case(maker, kept[0].id).photos()
     assert {image_id(it.read_bytes()) for it in photos.values()} == {
         it.name for it in photos.values()
     }
