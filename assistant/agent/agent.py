@@ -100,12 +100,13 @@ class Agent:
         case: Case,
         *,
         home: Path,
+        user: str = "",
         reader: ReadsRequests | None = None,
         turn: Turn = contextlib.nullcontext,
     ) -> Self:
-        """Resume a recorded case."""
+        """Resume a recorded case for a login, whose name the access logs get."""
         with turn():
-            restored = case.restore(models, home=home)
+            restored = case.restore(models, home=home, user=user)
         return cls(model, restored.workspace, case, notes=restored.notes, reader=reader, turn=turn)
 
     @property

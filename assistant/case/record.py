@@ -315,13 +315,14 @@ class Case:
                 latest = entry.body if entry.kind == _SEARCH else None
         return latest
 
-    def restore(self, instruments: ModelBundle, *, home: Path) -> RestoredCase:
+    def restore(self, instruments: ModelBundle, *, home: Path, user: str = "") -> RestoredCase:
         """Restore photos, gallery, decisions and the latest search to a workspace, to resume.
 
-        The search is run again on the gallery as it is now; comparisons are not, and the hit list
-        has no filter.
+        The search is run again, by `user`, on the gallery as it is now; comparisons are not, and
+        the hit list has no filter.
         """
         workspace = Workspace(instruments, home=home, gallery=self.gallery)
+        workspace.user = user
         workspace.review.restore(self.review_entries())
         notes = self._put_back_photos(workspace)
         note = self._search_again(workspace)

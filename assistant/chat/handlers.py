@@ -1,12 +1,11 @@
 """Event handlers of the chat page: requests in, component updates out.
 
-Each function takes values of components and returns updates for components; `page` connects them.
-Only the token determines the session of a request. A case's id is taken from a browser only where
-`assistant.chat.cases` allows it: on a page for this machine alone.
+Each function takes values of components and returns updates for components; `page` connects them,
+each behind the check of `assistant.chat.users.permissions`. Only login and token determine the
+session of a request. A case's id is taken from a browser only if its user may see that case.
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,28 @@ import gradio as gr
 from assistant.agent.directed_turns import TurnPlanner
 from assistant.agent.explicit_requests import DEFAULT_QUESTION
 from assistant.chat.button_actions import ActionTurn, plan_example, plan_search
-from assistant.chat.cases import CaseShelf
-from assistant.chat.citations import escape_html
 from assistant.chat.hits import placeholder_html
 from assistant.chat.jobs import job_message, job_progress_html
 from assistant.chat.messages import Message
 from assistant.chat.session_state import STALE_HIT_MESSAGE, ChatSession, TurnStatus
 from assistant.chat.sessions import SessionStore, is_token, new_token
+from assistant.chat.updates import (
+    Updates,
+    busy_composer,
+    composed,
+    everything,
+    following,
+    idle_composer,
+    looked_at,
+    viewers_composer,
+)
+from assistant.chat.users.cases import CaseShelf
+from assistant.chat.users.permissions import PageUsers
 from assistant.demo import DEMO_GALLERY
 from assistant.report.checks_page import (
     asks_for_face,
     chosen_faces,
     comparison_html,
-    problem_text,
     report_html,
 )
 from assistant.server.work.handoffs import MARK, Handoffs
@@ -39,15 +47,10 @@ from tools.errors import SetupError, ToolError
 logger = logging.getLogger(__name__)
 
 DEFAULT_GALLERY = "default"
-CHECK_TAB = "check"
-"""Id of the tab on which photos are checked."""
+CHECK_TAB, CASES_TAB = "check", "cases"
+"""Ids of the tabs on which photos are checked and cases listed."""
 
-_UPDATE_EVERY_S = 0.08
 _POLL_S = 0.3
-_FAULT = "An internal error ended this turn without a result; the server's log says more: "
-
-Updates = tuple[Any, ...]
-"""Updates of chatbot, findings, detail and composer, in this order."""
 
 
 class EventHandlers:
@@ -57,26 +60,40 @@ class EventHandlers:
         self,
         sessions: SessionStore,
         galleries: GalleryIndexer,
+        users: PageUsers,
         cases: CaseShelf | None = None,
         handoffs: Handoffs | None = None,
     ) -> None:
         self._sessions, self._galleries, self.cases = sessions, galleries, cases
-        self._handoffs = handoffs
+        self.users, self._handoffs = users, handoffs
 
     # -- sessions -----------------------------------------------------------------------------
 
     def load(self, stored: object, request: gr.Request) -> Updates:
         """Handle an opened page: resume the browser's case, or show an empty one."""
         token = str(stored) if is_token(stored) else new_token()
-        found = self._sessions.find(token, _login(request))
+        who, found = self.users.of(request), self._found(token, request)
+        if not who.may("investigator"):
+            if found is not None:
+                found.offer_report()
+            # The names of galleries are for those who search them.
+            return (token, token, gr.skip(), *self._whole(found)[:-1], viewers_composer())
         if found is not None:
             found.stop()
-        gallery = found.gallery if found else self._first_gallery()
-        return (token, token, self._gallery_choice(gallery), *self._whole(found))
+        chosen = found.gallery if found else self._first_gallery()
+        return (token, token, self._gallery_choice(chosen), *self._whole(found))
+
+    def account(self, request: gr.Request) -> Updates:
+        """Who is logged in, and what they may do: the line above, the tabs, the list of cases."""
+        who = self.users.of(request)
+        if who.may("investigator") or self.cases is None:
+            return (self.users.line(who), gr.skip(), gr.skip())
+        listed = self.cases.html("", False, request)
+        return (self.users.line(who), gr.update(selected=CASES_TAB), listed)
 
     def new_case(self, token: str, request: gr.Request) -> Updates:
         """Leave the current case unchanged and begin an empty one."""
-        found = self._sessions.find(token, _login(request))
+        found = self._found(token, request)
         if found is not None:
             found.stop()
         fresh = new_token()
@@ -84,14 +101,13 @@ class EventHandlers:
 
     def open_case(self, token: str, request: gr.Request, event: gr.EventData) -> Updates:
         """Leave the current case and go on with a listed one, under a new token."""
-        fresh, login = new_token(), _login(request)
-        if self.cases is None or not self.cases.open(str(getattr(event, "id", "")), fresh, login):
+        fresh, who = new_token(), self.users.of(request)
+        if self.cases is None or not self.cases.open(str(getattr(event, "id", "")), fresh, who):
             return (gr.skip(),) * 7
-        before, found = self._sessions.find(token, login), self._sessions.find(fresh, login)
+        before = self._found(token, request)
         if before is not None:
             before.stop()
-        gallery = found.gallery if found else self._first_gallery()
-        return (fresh, fresh, self._gallery_choice(gallery), *self._whole(found))
+        return (fresh, *self.load(fresh, request)[1:])
 
     # -- turns --------------------------------------------------------------------------------
 
@@ -105,7 +121,7 @@ class EventHandlers:
         if not text:
             yield (gr.skip(),) * 4
             return
-        yield (gr.skip(), gr.skip(), gr.skip(), gr.update(value=_message("")))
+        yield (gr.skip(), gr.skip(), gr.skip(), gr.update(value=composed("")))
         turn = TurnStatus()
         try:
             plan = None if typed else plan_search
@@ -121,7 +137,7 @@ class EventHandlers:
 
     def ask_again(self, token: str, gallery: str, request: gr.Request) -> Iterator[Updates]:
         """Repeat the last question with its photos, or the last button press."""
-        found = self._sessions.find(token, _login(request))
+        found = self._found(token, request)
         if found is not None:
             turn = TurnStatus()
             yield from self._turn(found, turn, found.retry(turn=turn, gallery=gallery), "", ())
@@ -143,7 +159,7 @@ class EventHandlers:
 
     def press(self, token: str, request: gr.Request, event: gr.EventData) -> Iterator[Updates]:
         """Handle a button about a hit or the search: make its tool call unchanged."""
-        found = self._sessions.find(token, _login(request))
+        found = self._found(token, request)
         if found is None:
             return
         action, face = (str(getattr(event, name, "")) for name in ("action", "face"))
@@ -154,7 +170,7 @@ class EventHandlers:
         )
         if press is None:
             gr.Warning(STALE_HIT_MESSAGE, title="An earlier search's button")
-            yield (*_everything(found), gr.skip())
+            yield (*everything(found), gr.skip())
             return
         yield from self._pressed(found, press)
 
@@ -169,7 +185,7 @@ class EventHandlers:
 
     def stop(self, token: str, request: gr.Request) -> None:
         """Stop the running answer."""
-        found = self._sessions.find(token, _login(request))
+        found = self._found(token, request)
         if found is not None:
             found.stop()
 
@@ -205,19 +221,34 @@ class EventHandlers:
     ) -> Iterator[Updates]:
         """Yield updates of a turn; a refused message returns to the message box."""
         yield (gr.skip(), gr.skip(), gr.skip(), busy_composer())
-        yield from _following(found, turn, steps)
+        yield from following(found, turn, steps)
         left = [photo for photo in photos if photo != turn.unreadable_photo and photo.is_file()]
         kept = idle_composer(text=text, photos=left) if turn.refused else idle_composer()
         yield (found.messages, gr.skip(), gr.skip(), kept)
 
     def _start(self, token: str, gallery: str, request: gr.Request) -> ChatSession:
-        return self._sessions.start(token, _login(request), gallery=gallery or DEFAULT_GALLERY)
+        found = self._found(token, request)
+        if found is None:
+            who, name = self.users.of(request), gallery or DEFAULT_GALLERY
+            found = self._sessions.start(token, who.name or None, gallery=name)
+            self.users.own(who, found.case.id)
+        return found
+
+    def _found(self, token: str, request: gr.Request) -> ChatSession | None:
+        """The browser's session, unless its user may no longer see the case."""
+        who = self.users.of(request)
+        login = who.name or None
+        id = self._sessions.case_of(token, login)
+        if id is not None and not self.users.sees(who, id):
+            self._sessions.forget(token, login)
+            return None
+        return self._sessions.find(token, login)
 
     # -- findings -----------------------------------------------------------------------------
 
     def choose(self, token: str, request: gr.Request, event: gr.EventData) -> str:
         """Show the pressed hit."""
-        found = self._sessions.find(token, _login(request))
+        found = self._found(token, request)
         if found is None:
             return ""
         found.choose(str(getattr(event, "handle", "")))
@@ -225,7 +256,7 @@ class EventHandlers:
 
     def locate(self, token: str, request: gr.Request, event: gr.EventData) -> str:
         """Show where the forgery score of a hit comes from."""
-        found = self._sessions.find(token, _login(request))
+        found = self._found(token, request)
         if found is None:
             return ""
         try:
@@ -237,7 +268,7 @@ class EventHandlers:
 
     def explain(self, token: str, request: gr.Request, event: gr.EventData) -> Iterator[Updates]:
         """Explain a hit with the model."""
-        found = self._sessions.find(token, _login(request))
+        found = self._found(token, request)
         if found is not None:
             turn = TurnStatus()
             steps = found.explain(str(getattr(event, "handle", "")), turn=turn)
@@ -246,7 +277,11 @@ class EventHandlers:
     # -- photos without a gallery -------------------------------------------------------------
 
     def check(
-        self, photos: Sequence[str] | None, references: Sequence[str] | None, face: str = ""
+        self,
+        photos: Sequence[str] | None,
+        references: Sequence[str] | None,
+        face: str = "",
+        request: gr.Request | None = None,
     ) -> Iterator[Updates]:
         """Check dropped photos, against references if there are any; nothing is kept.
 
@@ -259,15 +294,19 @@ class EventHandlers:
             report = unmask.check(given, of=of, face=chosen_faces(face))
             return report_html(report), asks_for_face([it.error for it in report.problems])
 
-        yield from _looked_at(
+        yield from looked_at(
             lambda: self._in_turn(look),
             [*given, *of],
             missing="" if given else "Choose a photo to check first.",
         )
 
     def compare(
-        self, first: str | None, second: str | None, face: str = ""
-    ) -> Iterator[Updates]:  # fmt: skip
+        self,
+        first: str | None,
+        second: str | None,
+        face: str = "",
+        request: gr.Request | None = None,
+    ) -> Iterator[Updates]:
         """Compare two dropped photos; nothing is kept. `face` is as in `check`."""
         given = _paths([it for it in (first, second) if it])
         unmask = self._galleries.without_gallery()
@@ -279,13 +318,13 @@ class EventHandlers:
             found = unmask.compare(*given, face=chosen)
             return comparison_html(found), asks_for_face(found.problems)
 
-        yield from _looked_at(
+        yield from looked_at(
             lambda: self._in_turn(look),
             given,
             missing="" if len(given) == 2 else "Choose two photos to compare first.",
         )
 
-    def check_handed(self, mark: str) -> Iterator[Updates]:
+    def check_handed(self, mark: str, request: gr.Request) -> Iterator[Updates]:
         """Check photos that a browser's extension handed over, on the tab for that.
 
         `mark` is what follows the page's address.
@@ -314,7 +353,7 @@ class EventHandlers:
 
     def switch(self, token: str, gallery: str, request: gr.Request) -> Updates:
         """Switch to another gallery; a running turn ends on its own gallery."""
-        found = self._sessions.find(token, _login(request))
+        found = self._found(token, request)
         name = gallery or DEFAULT_GALLERY
         if problem := self._galleries.problem(name):
             gr.Warning(problem, title="This gallery cannot be searched")
@@ -349,7 +388,7 @@ class EventHandlers:
 
     def current_job(self, stored: object, request: gr.Request) -> Iterator[Any]:
         """Show the job of the page's gallery again after a reload of the page."""
-        found = self._sessions.find(str(stored), _login(request)) if is_token(stored) else None
+        found = self._found(str(stored), request) if is_token(stored) else None
         job = self._galleries.job(found.gallery if found else self._first_gallery())
         if job is None or (job.done.is_set() and not job.interrupted):
             return
@@ -357,14 +396,14 @@ class EventHandlers:
             yield job_progress_html(job)
         yield job_progress_html(job)
 
-    def stop_adding(self, gallery: str) -> None:
+    def stop_adding(self, gallery: str, request: gr.Request) -> None:
         """Stop filling a gallery; added images stay."""
         self._galleries.stop((gallery or DEFAULT_GALLERY).strip())
 
     def demo(self, token: str, request: gr.Request) -> Iterator[Updates]:
         """Create the demo gallery if it is missing, and ask about it."""
         job = self._galleries.add_demo()
-        found = self._sessions.start(token, _login(request), gallery=DEMO_GALLERY)
+        found = self._start(token, DEMO_GALLERY, request)
         while job.wait(_POLL_S):
             told = [*found.messages, job_message(job)]
             yield (gr.skip(), told, gr.skip(), gr.skip(), busy_composer())
@@ -388,7 +427,7 @@ class EventHandlers:
         cleared = None if clear_files else gr.skip()
         while job.wait(_POLL_S):
             yield (job_progress_html(job), gr.skip(), cleared)
-        found = self._sessions.find(token, _login(request))
+        found = self._found(token, request)
         chosen = found.gallery if found else job.gallery
         yield (job_progress_html(job), self._gallery_choice(chosen), cleared)
 
@@ -417,91 +456,3 @@ class EventHandlers:
 
 def _paths(files: Sequence[str] | None) -> list[Path]:
     return [Path(file) for file in files or ()]
-
-
-def _looked_at(
-    look: Callable[[], tuple[str, bool]], uploads: Sequence[Path], *, missing: str
-) -> Iterator[Updates]:
-    """Updates of findings, detail, the two file boxes and the face; then uploads are deleted.
-
-    `look` returns the page's part, and whether a face must be chosen: then the files stay in their
-    boxes for the next press.
-    """
-    if missing:
-        gr.Warning(missing, title="No photo")
-        yield (gr.skip(),) * 5
-        return
-    again = False
-    busy = _said_html("Looking closely: this takes seconds for each face.", role="status")
-    try:
-        yield (busy, "", gr.skip(), gr.skip(), gr.skip())
-        shown, again = look()
-    except (ToolError, SetupError) as error:
-        shown = _said_html(problem_text(error, *uploads), role="alert")
-    except Exception as bug:
-        logger.exception("a check ended with a fault")
-        shown = _said_html(_FAULT + type(bug).__name__, role="alert")
-    finally:
-        # Uploads lie where every user of the page could read them.
-        for upload in () if again else uploads:
-            upload.unlink(missing_ok=True)
-    kept = (gr.skip(),) * 3 if again else (None, None, "")
-    yield (shown, "", *kept)
-
-
-def _said_html(text: str, *, role: str) -> str:
-    return f'<div class="unmask job" role="{role}">{escape_html(text)}</div>'
-
-
-def busy_composer() -> Any:
-    """The message box during an answer: typing and stopping are possible."""
-    return gr.update(submit_btn=False, stop_btn=True)
-
-
-def idle_composer(*, text: str = "", photos: Sequence[Path] = ()) -> Any:
-    """The message box when idle; text typed during the answer stays."""
-    idle: dict[str, Any] = {"interactive": True, "submit_btn": True, "stop_btn": False}
-    return gr.update(**idle, value=_message(text, photos)) if text else gr.update(**idle)
-
-
-def _message(text: str, photos: Sequence[Path] = ()) -> dict[str, Any]:
-    return {"text": text, "files": [str(photo) for photo in photos]}
-
-
-def _following(
-    investigation: ChatSession, turn: TurnStatus, steps: Iterator[None]
-) -> Iterator[Updates]:
-    """Yield updates during a turn and at its end; a fault is logged and shown."""
-    try:
-        yield from _as_it_goes_on(investigation, steps)
-        yield (*_everything(investigation), gr.skip())
-    except Exception as bug:
-        logger.exception("a turn ended with a fault")
-        investigation.say(_FAULT + type(bug).__name__, turn)
-        yield (investigation.messages, gr.skip(), gr.skip(), gr.skip())
-
-
-def _as_it_goes_on(investigation: ChatSession, turn: Iterator[None]) -> Iterator[Updates]:
-    """Yield at most a dozen updates per second; findings only when they change."""
-    shown, version = 0.0, investigation.version
-    for _ in turn:
-        now = time.monotonic()
-        if investigation.version != version:
-            version, shown = investigation.version, now
-            yield (*_everything(investigation), gr.skip())
-        elif now - shown >= _UPDATE_EVERY_S:
-            shown = now
-            yield (investigation.messages, gr.skip(), gr.skip(), gr.skip())
-
-
-def _everything(investigation: ChatSession) -> Updates:
-    findings = investigation.findings_html()
-    return (
-        investigation.messages,
-        gr.skip() if findings is None else findings,
-        investigation.detail_html(),
-    )
-
-
-def _login(request: gr.Request) -> str | None:
-    return request.username

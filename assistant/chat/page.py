@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple
 import gradio as gr
 
 from assistant.chat.button_actions import EXAMPLE_TURNS
-from assistant.chat.handlers import CHECK_TAB, EventHandlers
+from assistant.chat.handlers import CASES_TAB, CHECK_TAB, EventHandlers
 from assistant.chat.hits import placeholder_html
+from assistant.chat.users.permissions import PageUsers
 from assistant.report.templating import render_template
 
 IMAGE_TYPES = ["image", ".heic", ".heif", ".avif"]
@@ -103,6 +104,7 @@ def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
     with page:
         token = gr.State("")
         browser = gr.BrowserState("", storage_key=STORAGE_KEY, secret=_STORAGE_WORD)
+        account = gr.HTML("", apply_default_css=False, elem_id="unmask-account")
         bar = _bar()
         tabs, panel, check, compare, shelf = _tasks(folders)
         with gr.Row(elem_id="unmask-main", equal_height=False):
@@ -112,6 +114,7 @@ def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
         _wire_galleries(page, handlers, token, browser, bar, panel, shown, pane)
         _wire_checks(handlers, check, compare, shown)
         _wire_handoff(page, handlers, tabs, check, shown)
+        _on(page.load, handlers.account, [], [account, tabs, shelf.cases])
         _wire_cases(handlers, shelf, token, [token, browser, bar.gallery, pane.chat, *shown,
                                              pane.composer])  # fmt: skip
     return page
@@ -147,7 +150,7 @@ def _tasks(folders: list[str]) -> tuple[gr.Tabs, UploadPanel, CheckPanel, CheckP
             compare = _check_panel(
                 "First photo", "Second photo", "Compare", name="unmask-compare", count="single"
             )
-        with gr.Tab("Cases") as tab:
+        with gr.Tab("Cases", id=CASES_TAB) as tab:
             with gr.Row(equal_height=True):
                 text = gr.Textbox(
                     label="Search the cases", placeholder="a word of the name, question or gallery",
@@ -326,6 +329,8 @@ def _on(
     event: Callable[..., Any], handler: Callable[..., Any], inputs: list[Any],
     outputs: list[Any] | None, **options: Any,
 ) -> None:  # fmt: skip
-    """Connect an event without exposing it as an API."""
+    """Connect an event without exposing it as an API, and only for users who may do it."""
     settings = {"api_visibility": "private", "show_progress": "hidden"} | options
-    event(handler, inputs, outputs, **settings)
+    owner: Any = getattr(handler, "__self__")  # noqa: B009 - a bound method, unknown to its type
+    users: PageUsers = owner.users
+    event(users.guarded(handler, outputs=len(outputs or ())), inputs, outputs, **settings)

@@ -22,6 +22,7 @@ from assistant.report.case_export import attach_exporter
 from assistant.server.access.gate import IDENTITY
 from assistant.server.browser.web_app import HEAD
 from assistant.server.serving import Server, build_server, listen
+from assistant.server.work.case_access import CaseAccess
 from assistant.server.work.handoffs import Handoffs
 from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings, set_upload_dir
@@ -81,7 +82,7 @@ def mount_page(server: Server, *, model: BaseChatModel | None = None) -> None:
     reader = None if model is not None else load_request_reader(settings)
     page, options = build_app(
         settings, model=model or _model_of(settings), reader=reader, parts=parts.models,
-        galleries=parts.indexer, handoffs=parts.handoffs,
+        galleries=parts.indexer, handoffs=parts.handoffs, access=parts.cases,
     )  # fmt: skip
     parts.handoffs.has_page = True
     ours = {name: options[name] for name in options if name not in _OF_LAUNCH}
@@ -99,8 +100,12 @@ def build_app(
     parts: LoadedModels | None = None,
     galleries: GalleryIndexer | None = None,
     handoffs: Handoffs | None = None,
+    access: CaseAccess | None = None,
 ) -> tuple[Any, dict[str, Any]]:
-    """The app, and the options to launch it with; `parts` and `galleries` may be a server's."""
+    """The app, and the options to launch it with; the parts may be those of a server.
+
+    `access` belongs to a server whose gate has checked who sends a request.
+    """
     uploads = settings.home / "uploads"
     private_folder(uploads)
     for folder in (uploads, settings.home / "dropped", settings.home / "sessions"):
@@ -108,9 +113,10 @@ def build_app(
     set_private_umask()  # Gradio's copies of uploads too
     set_upload_dir(uploads)
 
-    from assistant.chat.cases import CaseShelf
     from assistant.chat.handlers import EventHandlers
     from assistant.chat.page import build_page
+    from assistant.chat.users.cases import CaseShelf
+    from assistant.chat.users.permissions import PageUsers
 
     parts = parts or LoadedModels(settings)
     galleries = galleries or GalleryIndexer(settings, parts)
@@ -121,11 +127,15 @@ def build_app(
                 model, parts, home=home, gallery=gallery, reader=reader, turn=galleries.turn
             )
         ),
-        resume=lambda case: _session(
-            Agent.resume(model, parts, case, home=home, reader=reader, turn=galleries.turn)
+        resume=lambda case, user: _session(
+            Agent.resume(
+                model, parts, case, home=home, user=user, reader=reader, turn=galleries.turn
+            )
         ),
     )
-    handlers = EventHandlers(sessions, galleries, CaseShelf(settings, sessions), handoffs)
+    users = PageUsers(settings, access)
+    cases = CaseShelf(settings, sessions, users)
+    handlers = EventHandlers(sessions, galleries, users, cases, handoffs)
     page = build_page(handlers, folders=galleries.allowed_folders())
     page.queue(api_open=False, default_concurrency_limit=4)
     return page, launch_options(settings)

@@ -38,6 +38,7 @@ from assistant.grounding.citations import FactLookup
 from assistant.report.pictures.blurring import people_beside_hit
 from assistant.report.pictures.data_uris import data_uri, thumbnail
 from assistant.report.pictures.face_maps import DrawnMaps, FaceKey, compute_face_maps, face_key
+from tools.agent_tools.casework_tools import EXPORT_FILES
 from tools.agent_tools.state.pictures import FaceSnapshot
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage
@@ -331,6 +332,12 @@ class ChatSession:
             raise ToolError(STALE_HIT_MESSAGE)
         self.choose(hit.handle)  # now: a later choice of the user stays
         self._make_maps(look)
+
+    def offer_report(self) -> None:
+        """Offer the newest written report of the case with the findings."""
+        files = [self.case.folder / name for name in EXPORT_FILES.values()]
+        written = [it for it in files if it.is_file()]
+        self._export = max(written, key=lambda it: it.stat().st_mtime, default=None)
 
     def findings_html(self) -> str | None:
         """The ranked hits; None before the first search."""

@@ -28,7 +28,8 @@ MAX_SESSIONS = 64
 IDLE_TIMEOUT_S = 6 * 3600.0
 """Seconds without a request after which a session leaves memory; its case stays on disk."""
 
-SessionFactory = Callable[[Case], ChatSession]
+SessionFactory = Callable[[Case, str], ChatSession]
+"""Opens a recorded case for a login, whose name the access logs get."""
 
 
 _TOKEN = re.compile(r"[\w-]{43}")
@@ -47,7 +48,7 @@ def is_token(value: object) -> bool:
 class SessionStore:
     """The open investigations, by a hash of login and token; thread-safe.
 
-    `begin` creates an investigation for a new case, `resume` opens a recorded one.
+    `begin` creates an investigation for a new case, `resume` opens a recorded one for a login.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class SessionStore:
             known = self._in_memory(key)
             if known is None:
                 case = self._recorded(key)
-                known = None if case is None else self._resumed(key, case)
+                known = None if case is None else self._resumed(key, case, login or "")
             if known is not None:
                 known.user = login or ""
             return known
@@ -90,12 +91,29 @@ class SessionStore:
         """Make a recorded case the browser's own; False if it cannot be opened."""
         key = _key(token, login)
         with self._turn(key):
-            found = self._resumed(key, case)
+            found = self._resumed(key, case, login or "")
             if found is None:
                 return False
             found.user = login or ""
             self._note(key, case)
             return True
+
+    def case_of(self, token: str, login: str | None) -> str | None:
+        """The id of the browser's case, whether or not it is open; None if it has none yet."""
+        try:
+            return (self._folder / _key(token, login)).read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def forget(self, token: str, login: str | None) -> None:
+        """Take the browser's case from it; the record stays."""
+        key = _key(token, login)
+        with self._turn(key):
+            with self._books:
+                known = self._open.pop(key, None)
+            if known is not None:
+                known[1].stop()
+            (self._folder / key).unlink(missing_ok=True)
 
     def leave(self, case: str) -> None:
         """Forget the open sessions of a case, which is about to be deleted; its turns end."""
@@ -127,13 +145,13 @@ class SessionStore:
                     del self._open[other]
         return investigation
 
-    def _resumed(self, key: str, case: Case) -> ChatSession | None:
+    def _resumed(self, key: str, case: Case, user: str) -> ChatSession | None:
         """Open a recorded case; None if it cannot be opened, and the browser begins a new one.
 
         The record stays in place, for `unmask cases` and for repairs.
         """
         try:
-            return self._keep(key, self._resume(case))
+            return self._keep(key, self._resume(case, user))
         except (SetupError, ToolError):
             logger.exception("a recorded case could not be opened", extra={"case": case.id})
             return None

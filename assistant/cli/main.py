@@ -26,7 +26,6 @@ from assistant.cli import (
     explain,
     fit,
     galleries,
-    serve,
 )
 from assistant.cli.casework import cases, review
 from assistant.cli.models import download, setup
@@ -40,6 +39,7 @@ from assistant.cli.options import (
     redirect_library_output,
 )
 from assistant.cli.privacy import forget, lock
+from assistant.cli.server import accounts, serve, tokens
 from assistant.cli.watch import command as watch
 from assistant.console.output import (
     escape_terminal,
@@ -408,6 +408,8 @@ explain.register(app)
 fit.register(app)
 review.register(app)
 serve.register(app)
+tokens.register(app)
+accounts.register(app)
 forget.register(app)
 lock.register(app)
 setup.register(app)

@@ -16,10 +16,10 @@ from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from starlette.routing import Route
 
+from assistant.server.access.accounts import OWNER
 from assistant.server.access.gate import IDENTITY, MAX_MCP_BYTES
-from assistant.server.access.run_token import OWNER
-from assistant.server.access.tokens import Identity
-from assistant.server.mcp_tools import AgentTools
+from assistant.server.access.roles import SCOPES, Identity
+from assistant.server.mcp_tools import READING_TOOLS, AgentTools
 from assistant.server.problems import Problem
 from assistant.server.work.lane import ModelLane
 from prompts import text
@@ -63,35 +63,36 @@ class McpServer:
         async with stdio_server() as (received, sent):
             await self.server.run(received, sent, self.server.create_initialization_options())
 
-    async def _list(self, _: Any, __: Any) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=self._listed)
+    async def _list(self, context: Any, __: Any) -> types.ListToolsResult:
+        works = _sender(context.request).may("investigator")
+        shown = [it for it in self._listed if works or it.name in READING_TOOLS]
+        return types.ListToolsResult(tools=shown)
 
     async def _call(
         self, context: Any, params: types.CallToolRequestParams
     ) -> types.CallToolResult:
         try:
-            user = _user(context.request)
-            content = await self._lane.run(self._work(params, user))
+            who = _sender(context.request)
+            if "search" not in who.scopes:
+                raise ToolError("this token lacks the scope 'search'")
+            content = await self._lane.run(self._work(params, who))
         except (ToolError, SetupError, Problem) as error:
             said = types.TextContent(type="text", text=str(error))
             return types.CallToolResult(content=[said], is_error=True)
         return types.CallToolResult(content=_blocks(content))
 
     def _work(
-        self, params: types.CallToolRequestParams, user: str
+        self, params: types.CallToolRequestParams, who: Identity
     ) -> Callable[[threading.Event], Any]:
         arguments = params.arguments or {}
-        return lambda stop: self._tools.call(params.name, arguments, user=user, stop=stop)
+        return lambda stop: self._tools.call(params.name, arguments, who=who, stop=stop)
 
 
-def _user(request: Any) -> str:
-    """Whose request it is; the machine's user over stdio."""
+def _sender(request: Any) -> Identity:
+    """Who sends a request; over stdio the machine's user, with the cases of that name only."""
     if request is None:
-        return OWNER
-    who = cast(Identity, request.scope[IDENTITY])
-    if "search" not in who.scopes:
-        raise ToolError("this token lacks the scope 'search'")
-    return who.name
+        return Identity(OWNER, frozenset(SCOPES))
+    return cast(Identity, request.scope[IDENTITY])
 
 
 def _blocks(content: str | list[Any]) -> list[Any]:

@@ -58,7 +58,8 @@ def build_server(
     parts = parts or Services.of(settings)
     restrict_permissions(private_folder(parts.uploads))
     keyring = Keyring(TokenStore(settings.config_dir), run_secret)
-    access = Access(keyring, HostPolicy(settings.host, names), LoginSessions())
+    logins = LoginSessions(holds=parts.accounts.holds)
+    access = Access(keyring, HostPolicy(settings.host, names), logins)
     running = None
     if mcp:
         from assistant.server.mcp_server import McpServer
@@ -70,7 +71,7 @@ def build_server(
     app = build_api(parts, running=running, routes=api)
     if mcp:
         app.router.routes.append(agents.route())
-    login = LoginPage(access.logins, keyring, access.guesses, settings.logins)
+    login = LoginPage(logins, keyring, access.guesses, parts.accounts, settings.logins)
     routes = [*login.routes(), *web_app_routes(), *unknown_paths(app.router)]
     app.router.routes.extend(routes)
     return Server(app, access, parts)

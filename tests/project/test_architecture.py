@@ -112,7 +112,7 @@ READS_ENVIRONMENT = (
 )  # fmt: skip
 
 # Where a fault reaches a person instead of a terminal.
-THE_EDGE = ("assistant/chat/handlers.py", "assistant/server/work/index_jobs.py")
+THE_EDGE = ("assistant/chat/updates.py", "assistant/server/work/index_jobs.py")
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 

@@ -65,9 +65,9 @@ def test_every_command_exists(page: str) -> None:
     for command, rest in re.findall(
         r"(?:^|`|&& )unmask (?!--)(\w+)([^`\n#|]*)", text, re.MULTILINE
     ):
-        actions = r"^ (list|verify|download|forget|upgrade|note|log|create)\b"
+        actions = r"^ (list|verify|download|forget|upgrade|note|log|create|add|role)\b"
         words = [command, *re.findall(actions, rest)]
-        words = words if command in ("models", "galleries", "tokens") else [command]
+        words = words if command in ("models", "galleries", "tokens", "accounts") else [command]
         shown = CliRunner().invoke(app, [*words, "--help"])
         assert shown.exit_code == 0, words
         for option in re.findall(r"--[a-z]+", rest):

@@ -23,11 +23,12 @@ from tools.media.private_files import open_private
 
 AccessKind = Literal[
     "search", "list", "look", "check", "compare", "decision", "note", "undo", "verify", "replay",
-    "export", "import", "forget", "lock", "unlock",
+    "export", "import", "open", "share", "forget", "lock", "unlock",
 ]  # fmt: skip
 """What was done: a search; its hits listed; a picture described; one measured (check) or compared;
 a decision or note made or taken back; a record verified or measured again; a report written; a case
-received; a deletion; encryption at rest. Logs from before this list have "check" for most."""
+received; a case or report opened by a login; a case shared with others; a deletion; encryption at
+rest. Logs from before this list have "check" for most."""
 
 MAX_BYTES = 256 * 1024
 NOT_LOGGED = "this access could not be logged: the folder cannot be written"

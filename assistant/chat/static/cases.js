@@ -8,6 +8,10 @@ element.addEventListener("click", (event) => {
     value = window.prompt("Name of the case (empty for none)", name || "");
     if (value === null) return;
   }
+  if (action === "share") {
+    value = window.prompt("Accounts that may see this case, with commas between them (empty: nobody else)", name || "");
+    if (value === null) return;
+  }
   if (action === "unlock") {  // a password field: what window.prompt asks for can be read
     const field = button.parentElement.querySelector("input.passphrase");
     value = field.value;

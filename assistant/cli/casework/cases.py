@@ -1,4 +1,4 @@
-"""`unmask cases`: list, name, archive, duplicate, delete, verify and hand over cases."""
+"""`unmask cases`: list, name, archive, share, duplicate, delete, verify and hand over cases."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _USAGE = {
     "list": "list [WORDS]", "rename": "rename ID NAME", "archive": "archive ID",
     "reopen": "reopen ID", "duplicate": "duplicate ID", "delete": "delete ID",
+    "share": "share ID [--with NAME] [--not-with NAME]",
     "verify": "verify [ID|FILE]", "log": "log ID", "export": "export ID --to FILE.zip",
     "import": "import FILE.zip", "replay": "replay ID|FILE", "key": "key", "schema": "schema",
 }  # fmt: skip
@@ -42,14 +43,22 @@ def cases(
         list[str] | None,
         typer.Argument(
             metavar="[ACTION] [ARGUMENT]...",
-            help="list, rename, archive, reopen, duplicate, delete, verify, log, replay, export, "
-            "import, key or schema.",
+            help="list, rename, archive, reopen, duplicate, delete, share, verify, log, replay, "
+            "export, import, key or schema.",
         ),
     ] = None,
     archived: Annotated[
         bool, typer.Option("--archived", help="list: archived cases, too.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="delete: do not ask.")] = False,
+    share: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="NAME", help="share: this account may see it."),
+    ] = None,
+    unshare: Annotated[
+        list[str] | None,
+        typer.Option("--not-with", metavar="NAME", help="share: this account may not any more."),
+    ] = None,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="export: the bundle to write.")
     ] = None,
@@ -68,6 +77,7 @@ def cases(
     unmask cases reopen 20261120-193816-0fecd7
     unmask cases duplicate 20261120-193816-0fecd7   # try another way, and keep the first
     unmask cases delete 20261120-193816-0fecd7      # asks; see unmask forget
+    unmask cases share 20261120-193816-0fecd7 --with bob --not-with eve   # accounts of the server
     unmask cases verify                             # all; with an ID or a bundle, that one
     unmask cases log 20261120-193816-0fecd7         # who searched and checked, and when
     unmask cases replay 20261120-193816-0fecd7      # the recorded search again, compared
@@ -98,7 +108,7 @@ def cases(
         action, rest = "verify", [action, *rest]  # an id or a bundle alone
     for option, given, owner in (
         ("--archived", archived, "list"), ("--yes", yes, "delete"), ("--to", to, "export"),
-        ("--key", key, "import"),
+        ("--key", key, "import"), ("--with", share, "share"), ("--not-with", unshare, "share"),
     ):  # fmt: skip
         if given and action != owner:
             raise typer.BadParameter(f"belongs to `{owner}`", param_hint=option)
@@ -117,6 +127,8 @@ def cases(
             _archive(home, id, archived=action == "archive", json=json)
         case "duplicate", [id]:
             _duplicate(home, id, json=json)
+        case "share", [id]:
+            _share(settings, id, share or (), unshare or (), json=json)
         case "delete", [id]:
             from assistant.cli.privacy.forget import forget_case
 
@@ -212,6 +224,27 @@ def _duplicate(home: Path, id: str, *, json: bool) -> None:
 
     made = duplicate_case(Case.open(home, id), home)
     _say(f"Case {made.id} is a duplicate of {id}.", {"id": made.id, "of": id}, json=json)
+
+
+def _share(
+    settings: "Settings", id: str, more: Sequence[str], fewer: Sequence[str], *, json: bool
+) -> None:
+    from assistant.case.record import Case
+    from assistant.server.work.case_access import CaseAccess, known_names
+    from assistant.server.work.ledger import Ledger
+
+    Case.open(settings.home, id)
+    ledger = Ledger(settings.home)
+    try:
+        access = CaseAccess(ledger, settings.home)
+        names = {*access.shared_with(id), *known_names(settings, more)} - {*fewer}
+        access.share(id, names)
+        owner, shared = access.owner(id), access.shared_with(id)
+    finally:
+        ledger.close()
+    seen = f"is shared with {', '.join(shared)}" if shared else "is shared with nobody"
+    made = f", made by {owner}," if owner else ""
+    _say(f"Case {id}{made} {seen}.", {"id": id, "owner": owner or None, "names": shared}, json=json)
 
 
 def _say(text: str, data: dict[str, Any], *, json: bool) -> None:

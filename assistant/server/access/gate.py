@@ -2,6 +2,7 @@
 
 Nothing behind it runs for a request without a token or a login. `/api` and `/mcp` need a token in
 the Authorization header; a browser's login opens only the page, so that no other page can use it.
+A viewer reads: whatever else would be sent is refused here, before it is read.
 """
 
 import logging
@@ -14,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.server.access.hosts import HostPolicy, is_extension
 from assistant.server.access.login import COOKIE, LoginSessions
+from assistant.server.access.roles import Identity
 from assistant.server.access.run_token import Keyring
 from assistant.server.access.throttle import Guesses, RateLimit, TooManyGuesses
-from assistant.server.access.tokens import Identity
 from assistant.server.browser.web_app import OPEN_PATHS
 from assistant.server.problems import Problem, problem_response
 
@@ -33,6 +34,11 @@ MAX_MCP_BYTES = 24 * 1024 * 1024
 
 MAX_BODY_BYTES = 1024 * 1024
 """Largest request without files."""
+
+_OF_VIEWERS = frozenset({
+    "/logout", "/mcp", "/gradio_api/queue/join", "/gradio_api/cancel", "/gradio_api/reset",
+})  # fmt: skip
+"""Where viewers may send something; what they may do there is decided behind the gate."""
 
 _OPEN = frozenset({"/login", "/login.js"}) | OPEN_PATHS
 _CACHED = ("/assets/", "/static/")
@@ -116,6 +122,8 @@ class Gate:
             )
         if not program and "page" not in identity.scopes:
             raise Problem(403, "this token does not open the page: it lacks the scope 'page'")
+        if scope["method"] not in ("GET", "HEAD") and path.rstrip("/") not in _OF_VIEWERS:
+            identity.require("investigator")
         if program and (wait := self._access.rate.take(identity.name)):
             raise Problem(
                 429, f"too many requests: try again in {wait:.0f} s",

@@ -1,24 +1,29 @@
 """Logging in to the page in a browser: with a token, a name and password, or a one-time link.
 
 The browser keeps a cookie that only this server's own pages can send (HttpOnly, SameSite=Strict).
-The server keeps its hash in memory; after a restart one logs in again.
+The server keeps its hash in memory; after a restart one logs in again. A session ends with the
+account, role or password that it began with.
 """
 
 import hmac
 import secrets
 import time
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from assistant.server.access.run_token import OWNER, Keyring
+from assistant.server.access.accounts import OWNER, AccountStore
+from assistant.server.access.roles import Identity
+from assistant.server.access.run_token import Keyring
 from assistant.server.access.throttle import Guesses, TooManyGuesses
-from assistant.server.access.tokens import Identity, digest
+from assistant.server.access.tokens import digest
 from assistant.server.browser.web_app import HEAD
 
 COOKIE = "unmask_login"
@@ -29,14 +34,23 @@ LINK_S = 600.0
 """Seconds that a one-time link is valid."""
 
 _MAX_SESSIONS = 1000
+_PASSWORDS_AT_ONCE = 2  # each takes 32 MiB and a core for a moment
 _FOLDER = Path(__file__).parent
 
 
 class LoginSessions:
-    """The browsers that are logged in, by the hash of their cookie, and open one-time links."""
+    """The browsers that are logged in, by the hash of their cookie, and open one-time links.
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    `holds` says whether an identity's session may go on.
+    """
+
+    def __init__(
+        self,
+        *,
+        holds: Callable[[Identity], bool] = lambda _: True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._holds, self._clock = holds, clock
         self._open: OrderedDict[str, tuple[float, Identity]] = OrderedDict()
         self._links: dict[str, float] = {}
 
@@ -52,7 +66,8 @@ class LoginSessions:
         """Who is logged in with this cookie; None for an unknown or old one."""
         key = digest(cookie)
         used, identity = self._open.get(key, (0.0, None))
-        if identity is None or self._clock() - used > SESSION_S:
+        old = self._clock() - used > SESSION_S
+        if identity is None or old or not self._holds(identity):
             self._open.pop(key, None)
             return None
         self._open[key] = self._clock(), identity
@@ -74,13 +89,14 @@ class LoginSessions:
         made = self._links.pop(digest(code), None)
         if made is None or self._clock() - made > LINK_S:
             return None
-        return Identity(OWNER, frozenset({"page"}))
+        return Identity(OWNER, frozenset({"page"}), "admin")
 
 
 class LoginPage:
     """The routes `/login`, `/login.js` and `/logout`.
 
-    `passwords` are pairs of name and password; a token with the scope "page" serves as well.
+    `passwords` are pairs of name and password, beside those of `accounts`; a token with the scope
+    "page" serves as well.
     """
 
     def __init__(
@@ -88,10 +104,12 @@ class LoginPage:
         sessions: LoginSessions,
         keyring: Keyring,
         guesses: Guesses,
+        accounts: AccountStore,
         passwords: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._sessions, self._keyring, self._guesses = sessions, keyring, guesses
-        self._passwords = passwords
+        self._accounts, self._passwords = accounts, passwords
+        self._hashing = anyio.CapacityLimiter(_PASSWORDS_AT_ONCE)
 
     def routes(self) -> list[Route]:
         """The routes, to be added in front of the page."""
@@ -119,13 +137,13 @@ class LoginPage:
                 await self._guesses.delay(address)  # before the check: passwords can be guessed
             except TooManyGuesses as error:
                 return self._form(f"{error}; wait {error.retry_after_s:.0f} s.", status=429)
-            identity = self._of_password(name, secret)
+            identity = await self._of_account(name, secret) or self._of_password(name, secret)
         if identity is None:
             self._guesses.failed(address, "link" if code else "token or password")
             wrong = (
                 "This link was used or is too old."
                 if code
-                else "This token or password is not right."
+                else "This name, token or password is not right."
             )
             return self._form(wrong, status=401)
         self._guesses.succeeded(address)
@@ -142,7 +160,15 @@ class LoginPage:
         response.delete_cookie(COOKIE)
         return response
 
+    async def _of_account(self, name: str, password: str) -> Identity | None:
+        plain = unicodedata.normalize("NFKC", name.strip())
+        return await anyio.to_thread.run_sync(
+            lambda: self._accounts.log_in(plain, password), limiter=self._hashing
+        )
+
     def _of_password(self, name: str, secret: str) -> Identity | None:
+        if self._accounts.get(name) is not None:
+            return None  # an account has its own password
         found = None
         for known, password in self._passwords:  # all of them: the time says nothing
             right = hmac.compare_digest(
@@ -159,7 +185,8 @@ class LoginPage:
         text = (_FOLDER / "login.html").read_text("utf-8")
         text = text.replace("{{head}}", HEAD)
         text = text.replace("{{problem}}", escape(problem))
-        text = text.replace("{{name}}", "" if self._passwords else "hidden")
+        named = bool(self._passwords or self._accounts.records())
+        text = text.replace("{{name}}", "" if named else "hidden")
         return HTMLResponse(text, status_code=status)
 
 

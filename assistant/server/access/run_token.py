@@ -9,12 +9,11 @@ import hmac
 from collections.abc import Iterator
 from pathlib import Path
 
-from assistant.server.access.tokens import SCOPES, Identity, TokenStore, digest, new_secret
+from assistant.server.access.accounts import OWNER
+from assistant.server.access.roles import SCOPES, Identity
+from assistant.server.access.tokens import TokenStore, digest, new_secret
 from tools.errors import SetupError
 from tools.media.private_files import open_private, private_folder
-
-OWNER = "owner"
-"""The name of the user who started the server."""
 
 
 def run_token_file(config_dir: Path) -> Path:
@@ -32,7 +31,7 @@ class Keyring:
     def find(self, secret: str) -> Identity | None:
         """Whose secret this is; None for an unknown one."""
         if self._run is not None and hmac.compare_digest(digest(secret), self._run):
-            return Identity(OWNER, frozenset(SCOPES))
+            return Identity(OWNER, frozenset(SCOPES), "admin")
         return self._tokens.find(secret)
 
 

@@ -2,7 +2,8 @@
 
 A token is 256 random bits, so a plain SHA-256 of it cannot be guessed backwards. The store is one
 owner-only SQLite file in the configuration folder. Every request looks a token up there: a revoked
-one is refused at once, also by a server that runs.
+one is refused at once, also by a server that runs. A token of an account acts in its name, and may
+do what its scopes and the account's role both allow.
 """
 
 import contextlib
@@ -10,47 +11,39 @@ import hashlib
 import re
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, get_args
 
+from assistant.server.access.accounts import AccountStore
+from assistant.server.access.private_database import connected
+from assistant.server.access.roles import SCOPES, SCOPES_OF, Identity, Scope
 from tools.errors import SetupError
-from tools.media.private_files import private_file, private_folder
-
-Scope = Literal["check", "search", "index", "page"]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
-"""check: photos without a gallery, and the history of checks; search: galleries, investigations,
-cases and MCP; index: add pictures to galleries; page: log in to the page."""
 
 PREFIX = "unmask_"
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS tokens (name TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, "
-    "scopes TEXT NOT NULL, created TEXT NOT NULL, expires TEXT NOT NULL)"
+    "scopes TEXT NOT NULL, created TEXT NOT NULL, expires TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS tied (token TEXT PRIMARY KEY, account TEXT NOT NULL)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who sends a request: a token's or login's `name`, and what it may do.
-
-    Investigations, jobs and the history belong to the name.
-    """
-
-    name: str
-    scopes: frozenset[Scope]
+_COLUMNS = "name, scopes, created, expires, ifnull(account, '')"
+_TABLES = "tokens LEFT JOIN tied ON token = name"
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """A stored token without its secret; `expires` is empty, or a time (ISO 8601, UTC)."""
+    """A stored token without its secret; `expires` is empty, or a time (ISO 8601, UTC).
+
+    `account` is the one in whose name it acts, empty for a token with a name of its own.
+    """
 
     name: str
     scopes: tuple[Scope, ...]
     created: str
     expires: str
+    account: str = ""
 
     @property
     def expired(self) -> bool:
@@ -63,19 +56,22 @@ class TokenStore:
 
     def __init__(self, config_dir: Path) -> None:
         self.path = config_dir / "tokens.sqlite3"
+        self._accounts = AccountStore(config_dir)
 
-    def create(self, name: str, scopes: Sequence[str], *, days: int | None = None) -> str:
-        """Store a new token and return its secret, which is not kept. Raises SetupError."""
+    def create(
+        self, name: str, scopes: Sequence[str], *, days: int | None = None, account: str = ""
+    ) -> str:
+        """Store a new token and return its secret, which is not kept. Raises SetupError.
+
+        Without `scopes`, a token of an `account` gets all that its role may do.
+        """
         if not _NAME.fullmatch(name):
             raise SetupError(f"{name!r} is no name for a token: use up to 64 letters and digits")
-        unknown = [scope for scope in scopes if scope not in SCOPES]
-        if unknown or not scopes:
-            wrong = f"there is no scope {unknown[0]!r}" if unknown else "a token needs a scope"
-            raise SetupError(f"{wrong}; scopes are {', '.join(SCOPES)}")
+        granted = self._granted(name, scopes, account)
         secret = new_secret()
         now = datetime.now(UTC).replace(microsecond=0)
         expires = "" if days is None else (now + timedelta(days=days)).isoformat()
-        row = (name, digest(secret), " ".join(dict.fromkeys(scopes)), now.isoformat(), expires)
+        row = (name, digest(secret), " ".join(dict.fromkeys(granted)), now.isoformat(), expires)
         with self._connected() as connection:
             try:
                 connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?)", row)
@@ -84,7 +80,31 @@ class TokenStore:
                     f"there is a token {name!r} already: choose another name, or revoke it with "
                     f"`unmask tokens revoke {name}`"
                 ) from error
+            if account:
+                connection.execute("INSERT OR REPLACE INTO tied VALUES (?, ?)", (name, account))
         return secret
+
+    def _granted(self, name: str, scopes: Sequence[str], account: str) -> Sequence[str]:
+        """The scopes of a new token. Raises SetupError."""
+        unknown = [scope for scope in scopes if scope not in SCOPES]
+        if unknown or not (scopes or account):
+            wrong = f"there is no scope {unknown[0]!r}" if unknown else "a token needs a scope"
+            raise SetupError(f"{wrong}; scopes are {', '.join(SCOPES)}")
+        if not account:
+            if self._accounts.get(name) is not None:
+                raise SetupError(
+                    f"there is an account {name!r}, whose cases the token would see: choose "
+                    f"another name, or tie it to the account with --account {name}"
+                )
+            return scopes
+        held = self._accounts.require(account)
+        allowed = SCOPES_OF[held.role]
+        if beyond := [scope for scope in scopes if scope not in allowed]:
+            raise SetupError(
+                f"the account {account!r} has the role {held.role}, which has no scope "
+                f"{beyond[0]!r}; it has: {', '.join(allowed)}"
+            )
+        return scopes or allowed
 
     def records(self) -> list[TokenRecord]:
         """All tokens by name, without secrets."""
@@ -92,7 +112,7 @@ class TokenStore:
             return []
         with self._connected() as connection:
             rows = connection.execute(
-                "SELECT name, scopes, created, expires FROM tokens ORDER BY name"
+                f"SELECT {_COLUMNS} FROM {_TABLES} ORDER BY name"  # noqa: S608 - our own
             ).fetchall()
         return [_record(*row) for row in rows]
 
@@ -100,40 +120,36 @@ class TokenStore:
         """Delete a token; SetupError, which names the others, if there is none of this name."""
         with self._connected() as connection:
             found = connection.execute("DELETE FROM tokens WHERE name = ?", (name,)).rowcount
+            connection.execute("DELETE FROM tied WHERE token = ?", (name,))
         if not found:
             known = ", ".join(it.name for it in self.records()) or "none"
             raise SetupError(f"there is no token {name!r}; there are: {known}")
 
     def find(self, secret: str) -> Identity | None:
-        """Whose secret this is; None for an unknown, revoked or expired one."""
+        """Whose secret this is; None for an unknown, revoked or expired one.
+
+        Also for one whose account was removed.
+        """
         if not self.path.is_file() or not secret.startswith(PREFIX):
             return None
         with self._connected() as connection:
             row = connection.execute(
-                "SELECT name, scopes, created, expires FROM tokens WHERE hash = ?",
+                f"SELECT {_COLUMNS} FROM {_TABLES} WHERE hash = ?",  # noqa: S608 - our own
                 (digest(secret),),
             ).fetchone()
         record = None if row is None else _record(*row)
         if record is None or record.expired:
             return None
-        return Identity(record.name, frozenset(record.scopes))
+        if not record.account:
+            return Identity(record.name, frozenset(record.scopes))
+        account = self._accounts.get(record.account)
+        if account is None:
+            return None
+        who = account.identity
+        return replace(who, scopes=who.scopes & frozenset(record.scopes))
 
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
-            private_folder(self.path.parent)
-            private_file(self.path)
-            connection = sqlite3.connect(self.path, timeout=10)
-            with contextlib.closing(connection), connection:
-                connection.execute(_SCHEMA)
-                yield connection
-        except (OSError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.IntegrityError):
-                raise
-            raise SetupError(
-                f"the tokens cannot be read or stored in {str(self.path)!r} ({error}): mend that "
-                "file, or choose another folder by setting UNMASK_CONFIG_DIR"
-            ) from error
+    def _connected(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+        return connected(self.path, _SCHEMA, what="tokens")
 
 
 def new_secret() -> str:
@@ -146,6 +162,6 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def _record(name: str, scopes: str, created: str, expires: str) -> TokenRecord:
+def _record(name: str, scopes: str, created: str, expires: str, account: str) -> TokenRecord:
     known = tuple(scope for scope in SCOPES if scope in scopes.split())
-    return TokenRecord(name, known, created, expires)
+    return TokenRecord(name, known, created, expires, account)

@@ -1,38 +1,41 @@
-"""The records of your cases, and whether they were changed."""
+"""The records of cases, whether they were changed, who may see them, and who used them."""
 
 import dataclasses
 from typing import Annotated, Any
 
 import anyio.to_thread
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Body, Path
+from pydantic import Field
 
 from assistant.server.api.errors import documented
 from assistant.server.api.paging import Cursor, Limit, page
-from assistant.server.api.services import Parts, Searcher
-from assistant.server.api.shapes import CaseShape, Page, VerifiedCase
+from assistant.server.api.services import Admin, Parts, Reader, Searcher, Services
+from assistant.server.api.shapes import AccessShape, CaseShape, Page, SharesShape, VerifiedCase
 from assistant.server.problems import Problem
+from assistant.server.work.case_access import known_names
 from tools.errors import SetupError
-from tools.gallery.access_log import record_access
+from tools.gallery.access_log import accesses, record_access
 
 router = APIRouter(prefix="/cases", tags=["cases"])
 
+Id = Annotated[str, Path(pattern=r"^[\w-]{1,64}$", description="A case's id.")]
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]{0,63}$")]
+
 
 @router.get("", response_model=Page[CaseShape], responses=documented())
-async def list_cases(who: Searcher, parts: Parts, limit: Limit = 20, cursor: Cursor = None) -> Any:
-    """Your cases, newest first."""
-    known = await anyio.to_thread.run_sync(lambda: parts.investigations.of(who.name))
+async def list_cases(who: Reader, parts: Parts, limit: Limit = 20, cursor: Cursor = None) -> Any:
+    """The cases that you may see, newest first."""
+    known = await anyio.to_thread.run_sync(lambda: parts.investigations.of(who))
     return page([dataclasses.asdict(it) for it in known], limit, cursor)
 
 
 @router.get("/{id}", response_model=VerifiedCase, responses=documented(404))
-async def show_case(
-    id: Annotated[str, Path(pattern=r"^[\w-]{1,64}$")], who: Searcher, parts: Parts
-) -> Any:
+async def show_case(id: Id, who: Reader, parts: Parts) -> Any:
     """A case with the result of checking its record: chain, signature and photos."""
 
     def work() -> dict[str, Any]:
-        case = parts.investigations.case(who.name, id)
-        listed = [it for it in parts.investigations.of(who.name) if it.id == id]
+        case = parts.investigations.case(who, id)
+        listed = [it for it in parts.investigations.of(who) if it.id == id]
         if not listed:
             raise Problem(404, "there is no such case; list yours")
         record_access(case.folder, "verify", who=who.name)
@@ -45,3 +48,41 @@ async def show_case(
         return dataclasses.asdict(listed[0]) | checked | {"ok": not checked["problems"]}
 
     return await anyio.to_thread.run_sync(work)
+
+
+@router.get("/{id}/shares", response_model=SharesShape, responses=documented(404))
+async def show_shares(id: Id, who: Searcher, parts: Parts) -> Any:
+    """Who made a case, and with whom it is shared."""
+    parts.investigations.case(who, id)
+    return _shares(parts, id)
+
+
+@router.put("/{id}/shares", response_model=SharesShape, responses=documented(404, 409))
+async def share_case(
+    id: Id,
+    who: Searcher,
+    parts: Parts,
+    names: Annotated[
+        list[Name],
+        Body(embed=True, max_length=100, description="Accounts that may see it; no others may."),
+    ],
+) -> Any:
+    """Share a case with accounts; only its maker and admins may."""
+    parts.investigations.case(who, id)
+    if not parts.cases.keeps(who, id):
+        raise Problem(403, "only its maker and admins share a case: ask one of them")
+    parts.cases.share(id, known_names(parts.settings, names), by=who.name)
+    return _shares(parts, id)
+
+
+@router.get("/{id}/log", response_model=Page[AccessShape], responses=documented(404))
+async def show_log(
+    id: Id, who: Admin, parts: Parts, limit: Limit = 20, cursor: Cursor = None
+) -> Any:
+    """Who used a case, and when, newest first; for admins."""
+    case = parts.investigations.case(who, id)
+    return page([dataclasses.asdict(it) for it in accesses(case.folder)][::-1], limit, cursor)
+
+
+def _shares(parts: Services, id: str) -> dict[str, Any]:
+    return {"owner": parts.cases.owner(id) or None, "names": parts.cases.shared_with(id)}

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from assistant.server.api.shapes import ProblemDocument
 from assistant.server.problems import MEDIA_TYPE, Problem, problem_response
-from assistant.server.work.investigations import UnknownInvestigation
+from assistant.server.work.case_access import UnknownInvestigation
 from assistant.server.work.lane import Cancelled
 from tools.errors import SetupError, ToolError
 from tools.search.query import SeveralFaces
@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 _DOCUMENTED = {
     400: "The request cannot be read.",
     401: "A token is missing or wrong.",
-    403: "The token lacks a scope, or the request comes from another site.",
-    404: "There is nothing of this id, or it is another user's.",
+    403: "The role or the token's scopes do not allow it, or another site's page asked.",
+    404: "There is nothing of this id, or it is another user's and not shared.",
     409: "It cannot be done in the present state; `detail` says what to do.",
     413: "The request is too large.",
     422: "Something in the request does not fit; `detail` says what.",

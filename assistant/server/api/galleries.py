@@ -9,7 +9,7 @@ import anyio.to_thread
 from fastapi import APIRouter, File, Form, Path, UploadFile
 from starlette.responses import StreamingResponse
 
-from assistant.server.access.tokens import Identity
+from assistant.server.access.roles import Identity
 from assistant.server.api.errors import documented
 from assistant.server.api.idempotency import Key, claimed
 from assistant.server.api.paging import Cursor, Limit, page

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from fastapi import Header
 
-from assistant.server.access.tokens import Identity
+from assistant.server.access.roles import Identity
 from assistant.server.problems import Problem
 from assistant.server.work.ledger import Ledger
 from tools.media.hashing import file_sha256

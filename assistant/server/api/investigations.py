@@ -1,11 +1,13 @@
 """Investigations: a search for a person in a gallery, its hits, evidence, maps and decisions.
 
-Each is a case, recorded and signed as one of the chat is. It belongs to the token's name.
+Each is a case, recorded and signed as one of the chat is. It belongs to its maker's name; others
+see it if it is shared with them.
 """
 
 import dataclasses
 import mimetypes
 import threading
+from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 import anyio.to_thread
@@ -19,7 +21,7 @@ from assistant.report.pictures.maps import map_views
 from assistant.server.api.errors import documented
 from assistant.server.api.idempotency import Key, claimed
 from assistant.server.api.paging import Cursor, Limit, page
-from assistant.server.api.services import Parts, Searcher
+from assistant.server.api.services import Parts, Reader, Searcher
 from assistant.server.api.shapes import (
     DecisionShape,
     EvidenceShape,
@@ -32,9 +34,10 @@ from assistant.server.api.uploads import kept, without_folder
 from assistant.server.problems import Problem
 from assistant.server.work.investigations import Investigation
 from assistant.server.work.lane import check
-from tools.agent_tools.casework_tools import ExportedReport
+from tools.agent_tools.casework_tools import EXPORT_FILES, ExportedReport
 from tools.agent_tools.hit_filter import HitFilter
 from tools.errors import ToolError
+from tools.gallery.access_log import record_access
 from tools.search.reranking.reranker import MAX_RERANKED_HITS, iter_readable_photos
 from tools.search.results import Findings, Hit
 
@@ -42,6 +45,10 @@ router = APIRouter(prefix="/investigations", tags=["investigations"])
 
 TURN = "Find fakes of this person."
 _PICTURE_PX = 1600
+
+_A_REPORT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The report.", "content": {"application/octet-stream": {}}}
+}
 
 Id = Annotated[str, Path(pattern=r"^[\w-]{1,64}$", description="An investigation's id.")]
 Handle = Annotated[str, Path(pattern=r"^H[1-9][0-9]{0,3}$", description="A hit, as H3.")]
@@ -74,12 +81,12 @@ async def begin(
 
             def work(stop: threading.Event) -> Investigation:
                 check(stop)
-                found = parts.investigations.begin(who.name, gallery)
+                found = parts.investigations.begin(who, gallery)
                 claim.made = found.case.id
                 try:
                     handles = found.add_photos(TURN, files.paths)
                     asked = {"photos": handles, "top": top} | ({"face": face} if face else {})
-                    found.call("find_person", asked, stop=stop)
+                    found.call("find_person", asked, who=who, stop=stop)
                 except BaseException:
                     claim.made = None  # the key may be used again
                     raise
@@ -90,15 +97,15 @@ async def begin(
 
 @router.get("", response_model=Page[str], responses=documented())
 async def list_investigations(
-    who: Searcher, parts: Parts, limit: Limit = 20, cursor: Cursor = None
+    who: Reader, parts: Parts, limit: Limit = 20, cursor: Cursor = None
 ) -> Any:
-    """The ids of your investigations, newest first."""
-    known = await anyio.to_thread.run_sync(lambda: parts.investigations.of(who.name))
+    """The ids of the investigations that you may see, newest first."""
+    known = await anyio.to_thread.run_sync(lambda: parts.investigations.of(who))
     return page([it.id for it in known], limit, cursor)
 
 
 @router.get("/{id}", response_model=InvestigationShape, responses=documented(404, 503))
-async def show(id: Id, request: Request, who: Searcher, parts: Parts) -> Any:
+async def show(id: Id, request: Request, who: Reader, parts: Parts) -> Any:
     """An investigation with its latest findings."""
     return _shown(await parts.investigation(request, who, id))
 
@@ -107,7 +114,7 @@ async def show(id: Id, request: Request, who: Searcher, parts: Parts) -> Any:
 async def list_hits(
     id: Id,
     request: Request,
-    who: Searcher,
+    who: Reader,
     parts: Parts,
     verdict: Annotated[str | None, Query(max_length=40, description="Only this verdict.")] = None,
     limit: Limit = 20,
@@ -123,7 +130,7 @@ async def list_hits(
 
 
 @router.get("/{id}/hits/{hit}", response_model=HitShape, responses=documented(404, 503))
-async def show_hit(id: Id, hit: Handle, request: Request, who: Searcher, parts: Parts) -> Any:
+async def show_hit(id: Id, hit: Handle, request: Request, who: Reader, parts: Parts) -> Any:
     """One hit."""
     found = await parts.investigation(request, who, id)
     place = _hit(found, hit).rank
@@ -133,7 +140,7 @@ async def show_hit(id: Id, hit: Handle, request: Request, who: Searcher, parts: 
 @router.get(
     "/{id}/hits/{hit}/evidence", response_model=list[EvidenceShape], responses=documented(404, 503)
 )
-async def show_evidence(id: Id, hit: Handle, request: Request, who: Searcher, parts: Parts) -> Any:
+async def show_evidence(id: Id, hit: Handle, request: Request, who: Reader, parts: Parts) -> Any:
     """The measurements of a hit, each with its method and what it does not show."""
     found = await parts.investigation(request, who, id)
     return [item.to_json() for item in _hit(found, hit).evidence]
@@ -149,7 +156,7 @@ async def show_picture(
     id: Id,
     hit: Handle,
     request: Request,
-    who: Searcher,
+    who: Reader,
     parts: Parts,
     longest_px: Annotated[int, Query(ge=32, le=_PICTURE_PX)] = 800,
     bystanders: Annotated[
@@ -174,7 +181,7 @@ async def show_picture(
 
 
 @router.get("/{id}/hits/{hit}/maps", response_model=list[MapShape], responses=documented(404, 503))
-async def show_maps(id: Id, hit: Handle, request: Request, who: Searcher, parts: Parts) -> Any:
+async def show_maps(id: Id, hit: Handle, request: Request, who: Reader, parts: Parts) -> Any:
     """Every map that can be made of a hit: signs of forgery, distance, the whole picture.
 
     A map shows something on any photograph: read its limits.
@@ -208,14 +215,15 @@ async def decide(
     """Note your decision about a hit; it is signed into the case and changes no verdict."""
     found = await parts.investigation(request, who, id)
     _hit(found, hit)
+    marked = {"hit": hit, "decision": decision}
     _, made = await parts.in_turn(
-        request, lambda stop: found.call("mark_hit", {"hit": hit, "decision": decision}, stop=stop)
+        request, lambda stop: found.call("mark_hit", marked, who=who, stop=stop)
     )
     return {"hit": hit} | (decision_json(made) or {})
 
 
 @router.get("/{id}/decisions", response_model=list[DecisionShape], responses=documented(404, 503))
-async def list_decisions(id: Id, request: Request, who: Searcher, parts: Parts) -> Any:
+async def list_decisions(id: Id, request: Request, who: Reader, parts: Parts) -> Any:
     """The decisions in force about the hits."""
     found = await parts.investigation(request, who, id)
     made = found.workspace.review.decisions_for(_findings(found))
@@ -225,8 +233,7 @@ async def list_decisions(id: Id, request: Request, who: Searcher, parts: Parts) 
 @router.post(
     "/{id}/reports",
     response_class=FileResponse,
-    responses=documented(404, 409, 503)
-    | {200: {"description": "The report.", "content": {"application/octet-stream": {}}}},
+    responses=documented(404, 409, 503) | _A_REPORT,
 )
 async def export(
     id: Id,
@@ -238,13 +245,38 @@ async def export(
     """Write the report of an investigation in a format, and send it."""
     found = await parts.investigation(request, who, id)
     _, made = await parts.in_turn(
-        request, lambda stop: found.call("export_report", {"format": format}, stop=stop)
+        request,
+        lambda stop: found.call("export_report", {"format": format}, who=who, stop=stop),
     )
     assert isinstance(made, ExportedReport)  # noqa: S101 - for the type checker
-    kind = mimetypes.guess_type(made.path.name)[0] or "application/octet-stream"
+    return _sent(found.case.id, made.path)
+
+
+@router.get(
+    "/{id}/reports/{format}", response_class=FileResponse,
+    responses=documented(404, 409) | _A_REPORT,
+)  # fmt: skip
+async def show_report(
+    id: Id,
+    format: Annotated[str, Path(pattern=r"^[a-z]{1,20}$", examples=["html", "pdf"])],
+    who: Reader,
+    parts: Parts,
+) -> FileResponse:
+    """The latest report that was written in a format."""
+    case = parts.investigations.case(who, id)
+    if format not in EXPORT_FILES:
+        raise Problem(404, f"there is no such format; formats are {', '.join(EXPORT_FILES)}")
+    path = case.folder / EXPORT_FILES[format]
+    if not path.is_file():
+        raise Problem(404, f"no {format} report was written yet: an investigator exports one")
+    record_access(case.folder, "open", who=who.name)
+    return _sent(case.id, path)
+
+
+def _sent(id: str, report: FilePath) -> FileResponse:
     return FileResponse(
-        made.path, media_type=kind, filename=f"{found.case.id}{made.path.suffix}",
-        content_disposition_type="attachment",
+        report, media_type=mimetypes.guess_type(report.name)[0] or "application/octet-stream",
+        filename=f"{id}{report.suffix}", content_disposition_type="attachment",
     )  # fmt: skip
 
 

@@ -10,9 +10,11 @@ from fastapi import Depends, Request
 
 from assistant.investigation import Unmask
 from assistant.profile import LoadedModels
+from assistant.server.access.accounts import AccountStore
 from assistant.server.access.gate import IDENTITY
-from assistant.server.access.tokens import Identity, Scope
+from assistant.server.access.roles import Identity, Role, Scope
 from assistant.server.problems import Problem
+from assistant.server.work.case_access import CaseAccess
 from assistant.server.work.handoffs import Handoffs
 from assistant.server.work.history import History
 from assistant.server.work.index_jobs import GalleryIndexer
@@ -36,17 +38,21 @@ class Services:
     investigations: Investigations
     history: History
     handoffs: Handoffs
+    accounts: AccountStore
+    cases: CaseAccess
 
     @classmethod
     def of(cls, settings: Settings, models: LoadedModels | None = None) -> "Services":
         """The parts of a new server; weights load with the first request that needs them."""
         models = models or LoadedModels(settings)
         ledger, lane = Ledger(settings.home), ModelLane()
+        cases = CaseAccess(ledger, settings.home)
         return cls(
             settings, models, ledger, lane,
             indexer=GalleryIndexer(settings, models, ledger=ledger, turns=lane.turns),
-            investigations=Investigations(models, ledger, settings.home),
+            investigations=Investigations(models, cases, settings.home),
             history=History(settings.home), handoffs=Handoffs(settings.home / "uploads"),
+            accounts=AccountStore(settings.config_dir), cases=cases,
         )  # fmt: skip
 
     @property
@@ -60,12 +66,10 @@ class Services:
 
     async def investigation(self, request: Request, who: Identity, id: str) -> Investigation:
         """A user's investigation, restored in its turn if necessary."""
-        found = self.investigations.in_memory(who.name, id)
+        found = self.investigations.in_memory(who, id)
         if found is not None:
             return found
-        return await self.lane.run(
-            lambda _: self.investigations.find(who.name, id), request=request
-        )
+        return await self.lane.run(lambda _: self.investigations.find(who, id), request=request)
 
     async def in_turn(self, request: Request, work: Callable[[threading.Event], Result]) -> Result:
         """Run work that needs the models; it stops when the client leaves."""
@@ -77,11 +81,12 @@ def services(request: Request) -> Services:
     return cast(Services, request.app.state.services)
 
 
-def needs(scope: Scope) -> Callable[[Request], Identity]:
-    """A dependency: the sender, whose token must have a scope."""
+def needs(scope: Scope, least: Role = "investigator") -> Callable[[Request], Identity]:
+    """A dependency: the sender, whose token must have a scope, and whose role is the least one."""
 
     def sender(request: Request) -> Identity:
         who = cast(Identity, request.scope[IDENTITY])
+        who.require(least)
         if scope not in who.scopes:
             raise Problem(
                 403,
@@ -95,5 +100,9 @@ def needs(scope: Scope) -> Callable[[Request], Identity]:
 
 Parts = Annotated[Services, Depends(services)]
 Checker = Annotated[Identity, Depends(needs("check"))]
+Reader = Annotated[Identity, Depends(needs("search", "viewer"))]
+"""Whoever may look at cases; `Searcher` may work in them."""
+
 Searcher = Annotated[Identity, Depends(needs("search"))]
 Indexer = Annotated[Identity, Depends(needs("index"))]
+Admin = Annotated[Identity, Depends(needs("search", "admin"))]

@@ -149,6 +149,21 @@ class VerifiedCase(CaseShape):
     signature: str
 
 
+class SharesShape(Shape):
+    """Who made a case (null without a login), and the names that it is shared with."""
+
+    owner: str | None
+    names: list[str]
+
+
+class AccessShape(Shape):
+    """A line of a case's access log: when (UTC), by whom, and what kind of access."""
+
+    at: str
+    who: str
+    what: str
+
+
 class CheckedFaceShape(Shape):
     """A checked face; `forged` and `person` say in words what the probabilities say.
 

@@ -1,4 +1,4 @@
-"""The cases that users investigate through the API or MCP: each user's own, by id.
+"""The cases that users investigate through the API or MCP: those that each may see, by id.
 
 An investigation is a case with its workspace. Some stay in memory; an older one is restored from
 its record, which repeats its search. Works without a chat model.
@@ -11,19 +11,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.case.catalogue import CaseSummary, list_cases
+from assistant.case.catalogue import CaseSummary
 from assistant.case.record import Case, names_of
 from assistant.case.recorded_tools import RecordedTools
 from assistant.conversation.steps import Failed, Stopped, ToolCall, ToolResult
 from assistant.report.case_export import attach_exporter
+from assistant.server.access.roles import Identity
+from assistant.server.work.case_access import CaseAccess, UnknownInvestigation
 from assistant.server.work.lane import Cancelled, check
-from assistant.server.work.ledger import Ledger
 from tools.agent_tools.arguments import check_arguments
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.search.model_bundle import ModelBundle
 
-KIND = "case"
 _KEPT = 32
 
 
@@ -52,12 +52,14 @@ class Investigation:
         return list(handles)
 
     def call(
-        self, name: str, arguments: Mapping[str, Any], *, stop: threading.Event
+        self, name: str, arguments: Mapping[str, Any], *, who: Identity, stop: threading.Event
     ) -> tuple[str | list[Any], Any]:
-        """Run a tool and record the call: its content for a model, and the typed result.
+        """Run a tool in someone's name and record the call.
 
-        Raises ToolError, which is recorded too, and Cancelled.
+        Returns its content for a model, and the typed result. Raises ToolError, which is recorded
+        too, and Cancelled.
         """
+        self.workspace.user = who.name  # several may work in one case, one at a time
         checked = check_arguments(self._recorded.tools, name, arguments)
         call = ToolCall(name, checked, f"{name}_{len(self.case.entries())}")
         self.workspace.on_progress = lambda _done, _total: check(stop)
@@ -82,46 +84,43 @@ class Investigation:
 
 
 class Investigations:
-    """The investigations of all users; an id that is not the user's does not exist for them."""
+    """The investigations of all users; an id that they may not see does not exist for them."""
 
-    def __init__(self, models: ModelBundle, ledger: Ledger, home: Path) -> None:
-        self._models, self._ledger, self._home = models, ledger, home
+    def __init__(self, models: ModelBundle, access: CaseAccess, home: Path) -> None:
+        self._models, self._access, self._home = models, access, home
         self._open: OrderedDict[str, Investigation] = OrderedDict()
         self._turn = threading.RLock()
 
-    def begin(self, user: str, gallery: str) -> Investigation:
+    def begin(self, who: Identity, gallery: str) -> Investigation:
         """Begin a case on a gallery, which need not exist yet. Raises SetupError."""
         workspace = Workspace(self._models, home=self._home, gallery=gallery)
         made = Investigation(Case.create(self._home, gallery=gallery), workspace)
-        self._ledger.own(KIND, made.case.id, user)
-        return self._keep(made, user)
+        self._access.own(who, made.case.id)
+        return self._keep(made)
 
-    def in_memory(self, user: str, id: str) -> Investigation | None:
-        """A user's investigation if it need not be restored. Raises UnknownInvestigation."""
-        if not self._ledger.owns(KIND, id, user):
-            raise UnknownInvestigation(id)
+    def in_memory(self, who: Identity, id: str) -> Investigation | None:
+        """An investigation if it need not be restored. Raises UnknownInvestigation."""
+        self._access.require(who, id)
         with self._turn:
             found = self._open.get(id)
         if found is not None:
             found.case.require_unlocked()
         return found if found is not None and found.case.folder.is_dir() else None
 
-    def find(self, user: str, id: str) -> Investigation:
-        """A user's investigation; restored, with its search, if necessary.
+    def find(self, who: Identity, id: str) -> Investigation:
+        """An investigation; restored, with its search, if necessary.
 
-        Raises UnknownInvestigation for any that is not theirs.
+        Raises UnknownInvestigation for any that they may not see.
         """
-        return self._keep(self.in_memory(user, id) or self._restored(id), user)
+        return self._keep(self.in_memory(who, id) or self._restored(who, id))
 
-    def of(self, user: str) -> list[CaseSummary]:
-        """A user's cases, newest first; those that were deleted since are left out."""
-        there = {it.id: it for it in list_cases(self._home)}
-        return [there[id] for id in self._ledger.owned(KIND, user) if id in there]
+    def of(self, who: Identity) -> list[CaseSummary]:
+        """The cases that a user may see, newest first."""
+        return self._access.visible(who)
 
-    def case(self, user: str, id: str) -> Case:
-        """A user's case without its workspace. Raises UnknownInvestigation, or SetupError."""
-        if not self._ledger.owns(KIND, id, user):
-            raise UnknownInvestigation(id)
+    def case(self, who: Identity, id: str) -> Case:
+        """A case without its workspace. Raises UnknownInvestigation, or SetupError."""
+        self._access.require(who, id)
         return self._recorded(id)
 
     def _recorded(self, id: str) -> Case:
@@ -132,24 +131,15 @@ class Investigations:
         case.require_unlocked()
         return case
 
-    def _restored(self, id: str) -> Investigation:
+    def _restored(self, who: Identity, id: str) -> Investigation:
         case = self._recorded(id)
-        restored = case.restore(self._models, home=self._home)
+        restored = case.restore(self._models, home=self._home, user=who.name)
         return Investigation(case, restored.workspace, restored.notes)
 
-    def _keep(self, found: Investigation, user: str) -> Investigation:
-        found.workspace.user = user
+    def _keep(self, found: Investigation) -> Investigation:
         with self._turn:
             self._open[found.case.id] = found
             self._open.move_to_end(found.case.id)
             while len(self._open) > _KEPT:
                 self._open.popitem(last=False)
         return found
-
-
-class UnknownInvestigation(ToolError):
-    """An id that is nobody's, or another user's: the answer is the same."""
-
-    def __init__(self, id: str) -> None:
-        super().__init__("there is no such investigation; list yours, or begin one")
-        self.id = id

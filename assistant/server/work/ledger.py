@@ -29,6 +29,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS owners (kind TEXT, id TEXT, owner TEXT NOT NULL, at TEXT NOT NULL,
     PRIMARY KEY (kind, id));
 CREATE INDEX IF NOT EXISTS owned ON owners (kind, owner, at);
+CREATE TABLE IF NOT EXISTS shares (kind TEXT, id TEXT, name TEXT, PRIMARY KEY (kind, id, name));
 CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, server TEXT NOT NULL, gallery TEXT NOT NULL,
     source TEXT NOT NULL, state TEXT NOT NULL, began TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS keys (owner TEXT, key TEXT, request TEXT NOT NULL, made TEXT,
@@ -82,13 +83,17 @@ class Ledger:
             row = (kind, id, owner, _now())
             connection.execute("INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?)", row)
 
-    def owns(self, kind: str, id: str, owner: str) -> bool:
-        """Whether it is this owner's."""
+    def owner(self, kind: str, id: str) -> str:
+        """Whose it is; empty if nobody was recorded."""
         with self._connected() as connection:
             found = connection.execute(
-                "SELECT 1 FROM owners WHERE kind = ? AND id = ? AND owner = ?", (kind, id, owner)
-            )
-            return found.fetchone() is not None
+                "SELECT owner FROM owners WHERE kind = ? AND id = ?", (kind, id)
+            ).fetchone()
+        return "" if found is None else str(found[0])
+
+    def owns(self, kind: str, id: str, owner: str) -> bool:
+        """Whether it is this owner's."""
+        return bool(owner) and self.owner(kind, id) == owner
 
     def owned(self, kind: str, owner: str) -> list[str]:
         """The ids of what an owner has of a kind, newest first."""
@@ -100,9 +105,42 @@ class Ledger:
             return [id for (id,) in found]
 
     def disown(self, kind: str, id: str) -> None:
-        """Forget whose it was, after its deletion."""
+        """Forget whose it was and who else saw it, after its deletion."""
         with self._connected() as connection:
             connection.execute("DELETE FROM owners WHERE kind = ? AND id = ?", (kind, id))
+            connection.execute("DELETE FROM shares WHERE kind = ? AND id = ?", (kind, id))
+
+    # -- shares -------------------------------------------------------------------------------
+
+    def share(self, kind: str, id: str, names: Collection[str]) -> None:
+        """Let these names see something, and no others."""
+        with self._connected() as connection:
+            connection.execute("DELETE FROM shares WHERE kind = ? AND id = ?", (kind, id))
+            rows = [(kind, id, name) for name in sorted(set(names))]
+            connection.executemany("INSERT INTO shares VALUES (?, ?, ?)", rows)
+
+    def shared_with(self, kind: str, id: str) -> list[str]:
+        """Who else may see it, by name."""
+        with self._connected() as connection:
+            found = connection.execute(
+                "SELECT name FROM shares WHERE kind = ? AND id = ? ORDER BY name", (kind, id)
+            )
+            return [name for (name,) in found]
+
+    def seen_by(self, kind: str, name: str) -> set[str]:
+        """The ids of what a name owns or was given to see."""
+        with self._connected() as connection:
+            found = connection.execute(
+                "SELECT id FROM owners WHERE kind = ?1 AND owner = ?2 "
+                "UNION SELECT id FROM shares WHERE kind = ?1 AND name = ?2",
+                (kind, name),
+            )
+            return {id for (id,) in found}
+
+    def drop_shares(self, name: str) -> None:
+        """Withdraw everything that was shared with a name."""
+        with self._connected() as connection:
+            connection.execute("DELETE FROM shares WHERE name = ?", (name,))
 
     # -- idempotency keys -----------------------------------------------------------------------
 

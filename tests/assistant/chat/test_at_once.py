@@ -19,6 +19,7 @@ from assistant.chat.button_actions import plan_hit_action
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.session_state import BUSY_MESSAGE, ChatSession, TurnStatus
 from assistant.chat.sessions import SessionStore, new_token
+from assistant.chat.users.permissions import PageUsers
 from assistant.conversation.steps import ToolCall
 from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings
@@ -228,13 +229,14 @@ def handlers(
         )
         return ChatSession(Agent(model, workspace, record))
 
-    def resume(record: Case) -> ChatSession:
+    def resume(record: Case, _: str) -> ChatSession:
         restored = record.restore(case.models, home=case.settings.home)
         return ChatSession(Agent(model, restored.workspace, record, notes=restored.notes))
 
     sessions = SessionStore(tmp_path / "home", begin=begin, resume=resume)
     settings = Settings(home=tmp_path / "home", threads=1)
-    yield EventHandlers(sessions, GalleryIndexer(settings, case.models)), sessions
+    galleries = GalleryIndexer(settings, case.models)
+    yield EventHandlers(sessions, galleries, PageUsers(settings)), sessions
 
 
 def test_a_photo_of_a_refused_turn_is_not_lost(

@@ -21,6 +21,7 @@ from assistant.chat.page import build_page
 from assistant.chat.serving import launch_options
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
+from assistant.chat.users.permissions import LEAST, PageUsers
 from assistant.report.case_export import attach_exporter
 from assistant.server.work import index_jobs as galleries_module
 from assistant.server.work.handoffs import MARK, Handoff, Handoffs
@@ -61,12 +62,13 @@ def handlers(case: Unmask, galleries: GalleryIndexer, tmp_path: Path) -> EventHa
         attach_exporter(workspace, record)
         return ChatSession(Agent(model, workspace, record))
 
-    def resume(record: Case) -> ChatSession:
-        workspace = record.restore(case.models, home=home).workspace
+    def resume(record: Case, user: str) -> ChatSession:
+        workspace = record.restore(case.models, home=home, user=user).workspace
         return ChatSession(Agent(ScriptedModel(), workspace, record))
 
     sessions = SessionStore(tmp_path, begin=begin, resume=resume)
-    return EventHandlers(sessions, galleries, handoffs=Handoffs(tmp_path / "uploads"))
+    users, handoffs = PageUsers(galleries._settings), Handoffs(tmp_path / "uploads")
+    return EventHandlers(sessions, galleries, users, handoffs=handoffs)
 
 
 def upload(case: Unmask, folder: Path, name: str) -> Path:
@@ -283,13 +285,15 @@ def test_files_of_one_name_dropped_at_once_are_all_kept(
 
 
 def test_the_page_opens_nothing_but_itself(handlers: EventHandlers, tmp_path: Path) -> None:
-    """No public endpoint, no sharing, no history, no files, login where it is set."""
+    """No public endpoint, no event without a check of the role, no sharing, history or files."""
 
     async def built() -> gr.Blocks:  # in a loop, or Gradio would make one and leave it open
         return build_page(handlers, folders=[])
 
     page = asyncio.run(built())
     assert {fn.api_visibility for fn in page.fns.values()} == {"private"}
+    checked = {fn.fn.__wrapped__.__name__ for fn in page.fns.values()}  # type: ignore[union-attr]
+    assert LEAST.keys() - checked == {"html", "act", "open_case"}  # this page lists no cases
     settings = Settings(home=tmp_path, auth="ada:secret,bob:word")  # type: ignore[arg-type]
     options = launch_options(settings)
     assert options["auth"] == [("ada", "secret"), ("bob", "word")]
@@ -353,7 +357,7 @@ def test_handed_pictures_are_checked_on_their_tab(
     assert handoffs is not None
     handoffs.has_page = True
     id = handoffs.put(Handoff((("notes.jpg", b"no picture"),), (), "notes.jpg=1"))
-    first, *_, last = handlers.check_handed(f"{MARK}{id}")
+    first, *_, last = handlers.check_handed(f"{MARK}{id}", REQUEST)
     assert first[0]["selected"] == "check" and first[5] == "notes.jpg=1"
     assert [Path(it).name for it in first[3]] == ["notes.jpg"] and first[4] is None
     assert "notes.jpg" in last[1] and str(tmp_path) not in last[1]
@@ -361,5 +365,5 @@ def test_handed_pictures_are_checked_on_their_tab(
     told: list[str] = []
     monkeypatch.setattr(gr, "Warning", lambda text, **_: told.append(text))
     for mark in (f"{MARK}{id}", "#somewhere", ""):
-        assert len(list(handlers.check_handed(mark))) == 1
+        assert len(list(handlers.check_handed(mark, REQUEST))) == 1
     assert len(told) == 1 and "used" in told[0]

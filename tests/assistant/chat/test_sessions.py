@@ -35,7 +35,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
         return SessionStore(
             tmp_path,
             begin=lambda gallery: cast(ChatSession, Opened(Case.create(tmp_path, gallery=gallery))),
-            resume=lambda case: cast(ChatSession, Opened(case, resumed=True)),
+            resume=lambda case, _: cast(ChatSession, Opened(case, resumed=True)),
             **options,  # type: ignore[arg-type]
         )
 

@@ -17,6 +17,7 @@ from assistant.case.record import Case
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
+from assistant.chat.users.permissions import PageUsers
 from assistant.cli import doctor
 from assistant.cli.main import app
 from assistant.profile import LoadedModels
@@ -184,9 +185,8 @@ def test_the_page_says_the_line(
         return ChatSession(Agent(ScriptedModel(), workspace, record))
 
     galleries = GalleryIndexer(outdated.settings, outdated.models)
-    handlers = EventHandlers(
-        SessionStore(tmp_path, begin=begin, resume=lambda _: begin(GALLERY)), galleries
-    )
+    sessions = SessionStore(tmp_path, begin=begin, resume=lambda _, __: begin(GALLERY))
+    handlers = EventHandlers(sessions, galleries, PageUsers(outdated.settings))
     monkeypatch.setattr(gr, "Warning", lambda text, **_: warned.append(text))
     token = new_token()
     handlers.switch(token, GALLERY, REQUEST)

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from assistant import Settings
 from assistant.profile import LoadedModels
-from assistant.server.access.tokens import SCOPES
+from assistant.server.access.roles import SCOPES
 from assistant.server.api.services import Services
 from assistant.server.serving import Server, build_server
 from tests.support.stand_ins import FINGERPRINT, FakeEncoder, FakeFaceAnalyser

@@ -10,9 +10,11 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
+from assistant.server.access.accounts import OWNER
 from assistant.server.access.hosts import HostPolicy
 from assistant.server.access.login import LoginSessions
-from assistant.server.access.run_token import OWNER, Keyring, run_token, run_token_file
+from assistant.server.access.roles import Identity
+from assistant.server.access.run_token import Keyring, run_token, run_token_file
 from assistant.server.access.throttle import (
     FREE_OVERALL,
     LONGEST_DELAY_S,
@@ -23,7 +25,7 @@ from assistant.server.access.throttle import (
     RateLimit,
     TooManyGuesses,
 )
-from assistant.server.access.tokens import Identity, TokenStore
+from assistant.server.access.tokens import TokenStore
 from assistant.server.serving import Server
 from tests.assistant.server.serving import anonymous, client_of, server_in
 from tools.errors import SetupError

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from assistant import Unmask
+from assistant.server.access.roles import Identity
 from assistant.server.serving import Server
 from assistant.server.work.investigations import Investigation
 from assistant.server.work.ledger import Ledger
@@ -299,10 +300,12 @@ def test_a_client_that_leaves_stops_its_search(
     stopped: list[threading.Event] = []
     whole = Investigation.call
 
-    def call(self: Investigation, name: str, arguments: object, *, stop: threading.Event) -> object:
+    def call(
+        self: Investigation, name: str, arguments: object, *, who: Identity, stop: threading.Event
+    ) -> object:
         stop.set()  # as when the connection closes
         stopped.append(stop)
-        return whole(self, name, arguments, stop=stop)  # type: ignore[arg-type]
+        return whole(self, name, arguments, who=who, stop=stop)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Investigation, "call", call)
     answer = ada.post(
@@ -311,7 +314,7 @@ def test_a_client_that_leaves_stops_its_search(
     )  # fmt: skip
     assert answer.status_code == 503
     newest = ada.get("/api/v1/investigations").json()["items"][0]
-    record = server.parts.investigations.case("ada", newest)
+    record = server.parts.investigations.case(Identity("ada", frozenset()), newest)
     assert type(record.steps()[-1]).__name__ == "Stopped"
     assert server.parts.ledger.claim_key("ada", "left", "again") is None
     assert ada.get("/api/models").status_code == 200

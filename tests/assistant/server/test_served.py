@@ -20,7 +20,8 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from assistant import Unmask
-from assistant.server.access.tokens import SCOPES, TokenStore
+from assistant.server.access.roles import SCOPES, Identity
+from assistant.server.access.tokens import TokenStore
 from assistant.server.client import RequestRefused, UnmaskClient
 from assistant.server.serving import Server, listen
 from tests.assistant.server.serving import server_in
@@ -149,9 +150,10 @@ def test_an_agent_over_http(server: Server, address: str, case: Unmask) -> None:
             assert (await nobody.post(f"{address}/mcp", headers=named)).status_code == 421
 
     anyio.run(talk)
-    kept = server.parts.investigations.of("ada")
+    maker = Identity("ada", frozenset())
+    kept = server.parts.investigations.of(maker)
     assert [it.damaged for it in kept] == [""]
-    photos = server.parts.investigations.case("ada", kept[0].id).photos()
+    photos = server.parts.investigations.case(maker, kept[0].id).photos()
     assert {image_id(it.read_bytes()) for it in photos.values()} == {
         it.name for it in photos.values()
     }
@@ -217,4 +219,4 @@ def test_closing_the_connection_stops_the_search(
         while server.parts.lane.turns.is_waited_for and time.monotonic() < until:
             time.sleep(0.05)
         assert not server.parts.lane.turns.is_waited_for
-    assert server.parts.investigations.of("leaver") == []
+    assert server.parts.investigations.of(Identity("leaver", frozenset())) == []

@@ -12,7 +12,7 @@ from fastapi import Request
 
 from assistant.case.forgetting.places import loose_places
 from assistant.case.forgetting.request import ForgetRequest
-from assistant.server.access.tokens import Identity
+from assistant.server.access.roles import Identity
 from assistant.server.api.idempotency import claimed
 from assistant.server.api.paging import page
 from assistant.server.problems import Problem

@@ -17,6 +17,7 @@ from assistant.chat.handlers import EventHandlers
 from assistant.chat.page import build_page
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
+from assistant.chat.users.permissions import PageUsers
 from assistant.report.pictures.numbered_faces import with_numbered_faces
 from assistant.server.work.index_jobs import GalleryIndexer
 from assistant.settings import Settings
@@ -43,13 +44,14 @@ def pages(case: Unmask, folder: Path) -> EventHandlers:
         workspace = Workspace(case.models, home=case.settings.home, gallery=gallery)
         return opened(record, workspace)
 
-    def resume(record: Case) -> ChatSession:
+    def resume(record: Case, _: str) -> ChatSession:
         restored = record.restore(case.models, home=case.settings.home)
         assert not any("could not" in note or "left out" in note for note in restored.notes)
         return opened(record, restored.workspace)
 
-    galleries = GalleryIndexer(Settings(home=folder / "home", threads=1), case.models)
-    return EventHandlers(SessionStore(folder, begin=begin, resume=resume), galleries)
+    settings = Settings(home=folder / "home", threads=1)
+    sessions = SessionStore(folder, begin=begin, resume=resume)
+    return EventHandlers(sessions, GalleryIndexer(settings, case.models), PageUsers(settings))
 
 
 @pytest.fixture

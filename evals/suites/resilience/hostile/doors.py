@@ -150,7 +150,8 @@ def _chatting(models: LoadedModels) -> Iterator[Door]:
 def _uploading(models: LoadedModels) -> Iterator[Door]:
     from starlette.testclient import TestClient
 
-    from assistant.server.access.tokens import SCOPES, TokenStore
+    from assistant.server.access.roles import SCOPES
+    from assistant.server.access.tokens import TokenStore
     from assistant.server.api.services import Services
     from assistant.server.serving import build_server
 

@@ -1,6 +1,5 @@
-"""`unmask serve`, `tokens`, `mcp` and `extension`: doors for other programs."""
+"""`unmask serve`, `mcp` and `extension`: doors for other programs."""
 
-import dataclasses
 import re
 import socket
 from pathlib import Path
@@ -8,25 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assistant.cli.options import JsonOption, load_settings
-from assistant.console.output import (
-    escape_terminal,
-    print_json,
-    print_remarks,
-    print_table,
-    stdout_console,
-)
+from assistant.cli.options import load_settings
+from assistant.cli.server.tokens import token_store
+from assistant.console.output import escape_terminal, print_remarks, stdout_console
 from tools.errors import SetupError
 
 if TYPE_CHECKING:
-    from assistant.server.access.tokens import TokenStore
     from assistant.settings import Settings
-
-tokens = typer.Typer(
-    help="Create, list and revoke access tokens of `unmask serve`.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 
 FolderOption = Annotated[
     list[Path] | None,
@@ -41,7 +28,6 @@ def register(app: typer.Typer) -> None:
     app.command(short_help="Serve the REST API, the page and MCP.")(serve)
     app.command(short_help="Serve the tools to an agent on stdin and stdout (MCP).")(mcp)
     app.command(short_help="Write the browser extension into a folder.")(extension)
-    app.add_typer(tokens, name="tokens")
 
 
 def serve(
@@ -83,12 +69,14 @@ def serve(
     unmask serve --open
     unmask serve --no-page --folder ~/collection
     unmask tokens create lab --scope search --scope check
+    unmask accounts add ada --role investigator     # for people: viewer, investigator, admin
     unmask serve --host 0.0.0.0 --name lab.example.org --certificate chain.pem --key key.pem
 
     Every request needs a token, also on this machine, where any web page could reach the server.
     While it runs, a token with all scopes lies in an owner-only file, whose place is printed; for
     other users and machines, create tokens with `unmask tokens create`. The page asks for a token,
-    or for a name and password of UNMASK_AUTH.
+    or for a name and password: of an account (`unmask accounts add`), whose role says what it may
+    do, or of UNMASK_AUTH. On one's own machine no account is needed.
 
     The models run one request at a time; further requests wait. A client that closes its connection
     stops its work. Indexing jobs are recorded: after a restart they say that they were interrupted.
@@ -185,7 +173,7 @@ def extension(
     """
     from assistant.server.browser.extension import write_extension
 
-    store = _store(context)
+    store = token_store(context)
     write_extension(folder)
     known = {it.name: it for it in store.records()}.get(name)
     if known is not None and (new_token or known.expired):
@@ -210,65 +198,6 @@ def extension(
         console.print(line, soft_wrap=True)
 
 
-@tokens.command("create")
-def create_token(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Who or what uses it.")],
-    scope: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SCOPE", help="check, search, index or page; may be repeated."),
-    ] = None,
-    days: Annotated[
-        int | None, typer.Option(min=1, max=3660, metavar="N", help="Valid for N days.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Create a token and print it, once: only its hash is stored.
-
-    \b
-    unmask tokens create lab --scope check --scope search --days 90
-
-    check: photos without a gallery, and the history of checks (the default). search: galleries,
-    investigations, cases, and MCP. index: add pictures to galleries. page: log in to the page.
-    What a token makes belongs to its name; no other token sees it.
-    """
-    scopes = scope or ["check"]
-    secret = _store(context).create(name, scopes, days=days)
-    if json:
-        print_json({"name": name, "scopes": scopes, "token": secret})
-    else:
-        stdout_console().print(secret, soft_wrap=True)
-        print_remarks(["this is shown once; send it as `Authorization: Bearer TOKEN`"])
-
-
-@tokens.command("list")
-def list_tokens(context: typer.Context, json: JsonOption = False) -> None:
-    """List the tokens with what they may do; their secrets are not stored."""
-    known = _store(context).records()
-    rows = [dataclasses.asdict(it) | {"expired": it.expired} for it in known]
-    if json:
-        print_json({"tokens": rows})
-    elif not rows:
-        stdout_console().print("No tokens yet: make one with `unmask tokens create NAME`.")
-    else:
-        cells = [
-            [it.name, ", ".join(it.scopes), it.created,
-             f"{it.expires} (expired)" if it.expired else it.expires or "never"]
-            for it in known
-        ]  # fmt: skip
-        print_table(["name", "scopes", "created", "expires"], cells)
-
-
-@tokens.command("revoke")
-def revoke_token(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Which token.")],
-) -> None:
-    """Revoke a token; a running server refuses it from now on."""
-    _store(context).revoke(name)
-    stdout_console().print(escape_terminal(f"Token {name!r} is revoked."))
-
-
 def _in_network(address: str) -> str:
     """A server's address with this machine's own in place of "all addresses"."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -278,12 +207,6 @@ def _in_network(address: str) -> str:
         except OSError:
             own = socket.gethostname()
     return re.sub(r"//[^/]*:", f"//{own}:", address)
-
-
-def _store(context: typer.Context) -> "TokenStore":
-    from assistant.server.access.tokens import TokenStore
-
-    return TokenStore(load_settings(context).config_dir)
 
 
 def _settings(context: typer.Context, **changes: object) -> "Settings":

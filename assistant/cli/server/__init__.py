@@ -1,0 +1,1 @@
+"""Commands that serve other programs and people, and say who may use the server."""
