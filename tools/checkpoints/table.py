@@ -115,7 +115,7 @@ SHIPPED_DETECTORS = (
 TOWER_HEADS = ("clip_manipulation", "clip_synthesis", "clip_tuned")
 """Shipped heads on the CLIP part of `unmask setup`; the verdict rule alone calibrates them.
 
-It has no place for `clip_tuned` yet.
+It uses the last two; the first is where the tuning of `clip_tuned` began.
 """
 
 POCKET_DETECTORS = Checkpoint(

@@ -212,8 +212,9 @@ RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
         "As narrow as the two scores; needs the CLIP part of `unmask setup`.",
     ),
     Measure(
-        "face/clip_manipulation", "manipulation score of the face", "logit",
-        "linear classifier on blocks of a pretrained CLIP tower, taught by swaps and edits",
+        "face/clip_tuned", "manipulation score of the face", "logit",
+        "linear classifier on blocks of a pretrained CLIP tower whose upper norms were tuned on "
+        "swaps and edits (GenD)",
         f"{_RETOUCH} Needs the CLIP part of `unmask setup`.",
     ),
     Measure(

@@ -13,6 +13,7 @@ from typing import cast
 from assistant.report.contents.model import Rate
 from tools.checkpoints.table import WEIGHTS_DIR
 from tools.detectors.catalogue import GROUPS_FILE, MetricRecord, read_metrics
+from tools.detectors.clip_heads.tower_head import FORGED, MANIPULATED, SYNTHESISED
 from tools.detectors.folders import DETECTORS_FOLDER, StoredDetector, find_stored_detectors
 from tools.detectors.protocol import AnyDetector, qualified_name
 from tools.search.model_bundle import ModelBundle
@@ -121,8 +122,8 @@ def _percent(row: MetricRecord) -> str:
 def _judging(models: ModelBundle) -> Sequence[AnyDetector]:
     """The detectors whose scores the rule uses."""
     parts = set() if models.rule is None else set(models.rule.needs)
-    if "face/clip_forged" in parts:  # computed from these two
-        parts |= {"face/clip_manipulation", "face/clip_synthesis"}
+    if FORGED in parts:  # computed from these two
+        parts |= {MANIPULATED, SYNTHESISED}
     known = (*models.detectors, *models.pixel_detectors)
     return [it for it in known if qualified_name(it) in parts]
 

@@ -5,18 +5,20 @@
 
 LoRA (Hu et al., arXiv 2106.09685) of rank 16 on q, v, o, up and down, and one linear layer over the
 last token's state and the mean of all. AdamW; the rate follows the clock to zero. A stopped run
-resumes from its last checkpoint.
+resumes from its last checkpoint. `--start` begins with adapters that were trained before, so that
+new wordings cost minutes; a lower `--lr` keeps what they know.
 """
 
 import argparse
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -77,6 +79,8 @@ class ReaderRun:
         self.file = given.run / "last.pt"
         if self.file.is_file():
             self._resume()
+        elif given.start:
+            start_from(given.start, self.model, self.head, self.names)
 
     def train(self) -> None:
         """Train until the time is over."""
@@ -195,11 +199,34 @@ def shipped(model: Any, head: nn.Linear) -> dict[str, torch.Tensor]:
     return {name: value.to(torch.float16).contiguous() for name, value in found.items()}
 
 
+@torch.no_grad()
+def start_from(file: Path, model: Any, head: nn.Linear, names: Sequence[str]) -> None:
+    """Copy adapters and head of a shipped file into a model.
+
+    A class that the file does not know keeps its random start. Raises KeyError if the file lacks an
+    adapter.
+    """
+    ours = load_file(file)
+    for name, value in model.named_parameters():
+        if value.requires_grad:
+            layer, _, side = name.removeprefix("base_model.model.").rpartition(".lora_")
+            down = side.startswith("A")
+            found = ours[f"{layer}.{'down' if down else 'up'}"].float()
+            value.copy_(found / (1.0 if down else ALPHA / RANK))
+    with safe_open(file, "pt") as opened:
+        known = opened.metadata()["classes"].split("\n")
+    for at, name in enumerate(names):
+        if name in known:
+            head.weight[at] = ours["head.weight"][known.index(name)].float()
+            head.bias[at] = ours["head.bias"][known.index(name)].float()
+
+
 def main() -> None:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--base", type=Path, required=True, help="folder of the language model")
+    parser.add_argument("--start", type=Path, help="a shipped adapters file to begin with")
     parser.add_argument("--minutes", type=float, default=45)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rows", type=int, default=24, help="texts of one step")

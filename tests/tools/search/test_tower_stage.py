@@ -10,7 +10,7 @@ from tools.search.results import Findings, Hit
 from tools.verdict.rule import TOWER
 
 MODELS = Settings.load().models_dir  # before the tests' own data folders are set
-TITLES = ["face/clip_forged", "face/clip_manipulation", "face/clip_synthesis"]
+TITLES = ["face/clip_forged", "face/clip_tuned", "face/clip_synthesis"]
 
 
 @pytest.fixture(scope="module")

@@ -22,9 +22,9 @@ from tools.encoder.pretrained_tower import PretrainedTower, UpperNorms
 from tools.faces.alignment import aligned_crop
 
 KIND = "tower_head"
-MANIPULATED, SYNTHESISED = "face/clip_manipulation", "face/clip_synthesis"
-TUNED = "face/clip_tuned"
-"""Manipulated, by a head with tuned norms."""
+MANIPULATED, SYNTHESISED = "face/clip_tuned", "face/clip_synthesis"
+UNTUNED = "face/clip_manipulation"
+"""Manipulated, by a head on plain norms: where the tuning of `MANIPULATED` begins."""
 FORGED = "face/clip_forged"
 """Score of both questions together: forged is one or the other."""
 SIZE, MARGIN = 224, 1.3

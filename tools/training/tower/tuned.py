@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tools.checkpoints.table import WEIGHTS_DIR
-from tools.detectors.clip_heads.tower_head import KIND, MANIPULATED, TUNED, TowerHead
+from tools.detectors.clip_heads.tower_head import KIND, MANIPULATED, UNTUNED, TowerHead
 from tools.detectors.folders import (
     DETECTORS_FOLDER,
     WEIGHTS_FILE,
@@ -275,7 +275,7 @@ def main() -> None:
     tower = PretrainedTower.installed(options.models)
     if tower is None:
         raise SetupError(f"no CLIP tower in {str(options.models)!r}: run `unmask setup`")
-    stored = next(it for it in find_stored_detectors([SHIPPED]) if it.title == MANIPULATED)
+    stored = next(it for it in find_stored_detectors([SHIPPED]) if it.title == UNTUNED)
     linear = TowerHead.load(stored, tower)
     top = TunedTop(linear)
     train(
@@ -289,7 +289,7 @@ def main() -> None:
     for one in held:
         _note(options.work, one.figures())
     if options.out is not None:
-        save_head(top, options.out / TUNED.removeprefix("face/"), held)
+        save_head(top, options.out / MANIPULATED.removeprefix("face/"), held)
 
 
 def train(
