@@ -60,7 +60,7 @@ class Investigation:
         """
         checked = check_arguments(self._recorded.tools, name, arguments)
         call = ToolCall(name, checked, f"{name}_{len(self.case.entries())}")
-        self.workspace.on_progress = lambda _done, _total: check(stop)
+        self.workspace.on_progress = lambda *_: check(stop)
         self.case.append(call)
         try:
             check(stop)

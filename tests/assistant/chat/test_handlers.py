@@ -93,6 +93,7 @@ def test_a_photo_alone_is_a_question(handlers: EventHandlers, case: Unmask, tmp_
     assert "value" not in updates[-1][3]  # what was typed meanwhile is not wiped away
     assert not photo.exists()
     assert list(tmp_path.glob("cases/*/photos/*"))
+    assert any("looking closer: picture" in str(it[0]) for it in updates), "no progress was shown"
 
 
 def test_a_broken_photo_leaves_the_question(
