@@ -116,8 +116,6 @@ def plan_list_action(action: str) -> ActionTurn | None:
             return ActionTurn(f"Show only the hits with the verdict {value}.", PlannedTurn((call,)))
         case "list":
             return _plan_filter(value)
-        case "more":
-            return ActionTurn("List more hits.", PlannedTurn((ToolCall("more_hits", {}),)))
         case "undo":
             return ActionTurn("Undo.", PlannedTurn((ToolCall("undo", {}),)))
         case "export" if value in EXPORT_FORMATS:

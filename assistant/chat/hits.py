@@ -17,7 +17,12 @@ from assistant.conversation.messages import PromptImages
 from assistant.conversation.steps import CheckedSentence
 from assistant.report.pictures.blurring import blur_people
 from assistant.report.pictures.data_uris import data_uri, draw_box
-from assistant.report.pictures.maps import MapView, distance_view, forgery_view
+from assistant.report.pictures.maps import (
+    MapView,
+    distance_view,
+    forgery_view,
+    what_maps_compare,
+)
 from assistant.report.pictures.versions import version_view
 from assistant.report.templating import inconclusive_bands, render_template
 from tools.agent_tools.casework_tools import EXPORT_FORMATS
@@ -40,8 +45,6 @@ from tools.verdict.interpretation import UNCALIBRATED
 from tools.verdict.rule import VERDICTS, VerdictRule
 
 _LIST_PX, _FACE_PX, _IMAGE_PX = 96, 240, 360
-_TOPS = (20, MAX_RERANKED_HITS)
-"""Numbers of hits offered for repeating a search."""
 _AT_ONCE = 20
 _DOWNLOAD_MAX_BYTES = 32_000_000
 _MEDIA_TYPES = {
@@ -124,7 +127,6 @@ def hits_html(
     }
     groups = group_copies([by_handle[it] for it in shown])
     folded = {hit.handle for each in groups for hit in each.hits[1:]}
-    more = [top for top in _TOPS if len(findings.hits) < min(top, findings.compared)]
     return render_template(
         "chat_hits.html",
         findings=findings,
@@ -137,7 +139,6 @@ def hits_html(
         verdicts=VERDICTS,
         chosen=chosen,
         offers_model=offers_model,
-        more=more,
         offer=_offer(findings),
         resting=resting,
         filter=listed.filter.describe() if listed else "",
@@ -151,7 +152,6 @@ def hits_html(
             if it == "none" or any(made.decision == it for made in (decisions or {}).values())
         ],
         filters=[each for each in VERDICTS if any(hit.verdict == each for hit in findings.hits)],
-        further=len(findings.hits) < min(findings.compared, MAX_RERANKED_HITS),
         formats=EXPORT_FORMATS,
         download=None if export is None else _download(export),
     )
@@ -213,6 +213,9 @@ def detail_html(
     by_id = {fact.id: fact for fact in facts}
     measured = [fact for fact in facts if ".E" in fact.id]
     face = faces.uri(hit.handle, _FACE_PX)
+    heat = None if located is None else forgery_view(located)
+    distance = None if reference_distance_map is None else distance_view(reference_distance_map)
+    maps = [it for it in (heat, distance, picture) if it is not None]
     return render_template(
         "chat_detail.html",
         hit=hit,
@@ -236,8 +239,9 @@ def detail_html(
         resting=resting,
         paths=[printable(path) for path in hit.paths],
         near=faces.near(hit.handle, others),
-        heat=None if located is None else forgery_view(located),
-        distance=None if reference_distance_map is None else distance_view(reference_distance_map),
+        heat=heat,
+        distance=distance,
+        maps_note=what_maps_compare(maps, hit.assessment.fake_scores),
         picture=picture,
         version=version_view(hit, image, others=people),
         further=further,

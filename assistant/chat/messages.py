@@ -22,6 +22,7 @@ from assistant.conversation.steps import (
     UserTurn,
 )
 from assistant.grounding.citations import FactLookup
+from tools.agent_tools.casework_tools import EXPORT_FORMATS
 
 Message = dict[str, Any]
 PhotoUri = Callable[[str], str | None]
@@ -75,6 +76,10 @@ class ChatTranscript:
         """Append a piece of streamed text."""
         self._draft, self._waiting = self._draft + text, ""
 
+    def progress(self, text: str) -> None:
+        """Show how far a running tool is; an empty text ends it."""
+        self._waiting = text
+
     def waiting(self, server: str, seconds: int) -> None:
         """Show that the chat server has sent nothing for `seconds`."""
         self._waiting = f"waiting for the chat server at {server}… ({seconds} s)"
@@ -114,7 +119,8 @@ class ChatTranscript:
         return f'<div class="asked">{photos}<div>{escape_html(turn.text)}</div></div>'
 
     def _called(self, call: ToolCall) -> Message:
-        message = _said(_code(f"{call.name}\n{_lines(call.arguments)}"))
+        # While it runs, its title says it in words; its name and arguments are for later reading.
+        message = _said("")
         message["metadata"] = {"title": _title(call), "status": "pending"}
         self._told.append(message)
         return message
@@ -124,7 +130,7 @@ class ChatTranscript:
             return
         message, call = self._calls.pop(result.call_id)
         shown = message | {
-            "content": message["content"] + _code(_lines(result.data)),
+            "content": _code(f"{call.name}\n{_lines(call.arguments)}") + _code(_lines(result.data)),
             "metadata": {
                 "title": _title(call),
                 "status": "done",
@@ -188,6 +194,9 @@ def _dropped(sentences: tuple[CheckedSentence, ...]) -> str:
 def _title(call: ToolCall) -> str:
     """A call's title, with its handles; its other arguments are the model's text."""
     title = _TITLES.get(call.name, "Call a tool")
+    format = str(call.arguments.get("format", "")).casefold()
+    if call.name == "export_report" and format in EXPORT_FORMATS:
+        return f"{title} as {'bundle' if format == 'bundle' else format.upper()}"
     return f"{title} · {', '.join(call.handles)}" if call.handles else title
 
 

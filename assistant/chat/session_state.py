@@ -33,6 +33,7 @@ from assistant.conversation.steps import (
     ToolResult,
     UserTurn,
 )
+from assistant.conversation.stepwise import stepwise
 from assistant.grounding.casework_answers import WORDED_TOOLS
 from assistant.grounding.citations import FactLookup
 from assistant.report.pictures.blurring import people_beside_hit
@@ -91,6 +92,8 @@ class ChatSession:
         self._wanted: str | None = None
         self._resting = False
         self._export: Path | None = None
+        self._doing = ""
+        self.workspace.on_progress = self._tell_progress
         for step, facts in self.case.steps_with_facts():
             self._show(step, facts.get, live=False)
         for note in agent.notes:
@@ -219,15 +222,26 @@ class ChatSession:
         self, turn: TurnStatus, text: str, photos: Sequence[Path], plan: TurnPlanner | None
     ) -> Iterator[None]:
         self._export = None
-        for event in self.agent.ask(text, photos, plan=plan):
-            if isinstance(event, TextDelta):
+        told = ""
+        for event in stepwise(self.agent.ask(text, photos, plan=plan)):
+            if event is None:
+                if self._doing == told:
+                    continue
+                told = self._doing
+                self.transcript.progress(told)
+            elif isinstance(event, TextDelta):
                 self.transcript.token(event.text)
             elif isinstance(event, Waiting):
                 self.transcript.waiting(event.server, event.seconds)
             else:
                 turn.failed = isinstance(event, Failed)
+                told = self._doing = ""
                 self._show(event, self._fact, live=True)
             yield
+
+    def _tell_progress(self, what: str, done: int, total: int) -> None:
+        """How far the running tool is, by the thread that runs it."""
+        self._doing = f"{what}: picture {min(done + 1, total)} of {total}" if total else what
 
     def _explaining(self, handles: Sequence[str]) -> Iterator[None]:
         for explanation in self.agent.explain(handles):

@@ -68,7 +68,7 @@ def ask(
     as a case in the data folder, with private copies of the photos.
     """
     from assistant.cli.casework.transcript import TurnReporter
-    from assistant.console.progress import RerankingDisplay
+    from assistant.console.progress import CheckingDisplay
     from tools.search.query_files import readable
 
     photos, question = _parted(words)
@@ -80,7 +80,7 @@ def ask(
     print_remarks(agent.notes)
     told = TurnReporter(agent, show=not json)
     try:
-        with redirect_library_output(context), RerankingDisplay() as display:
+        with redirect_library_output(context), CheckingDisplay() as display:
             agent.workspace.on_progress = display
             told.turn(question, photos)
             told.explain(DEFAULT_EXPLAIN_COUNT if explain else 0)

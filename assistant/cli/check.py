@@ -120,8 +120,9 @@ def compare(
     unmask compare suspect.jpg original.jpg
     unmask compare suspect.jpg group.jpg --face group.jpg=2
 
-    It does not say which of the two was altered: check one of them against authentic photos for
-    that, as in unmask check suspect.jpg --of original.jpg. Nothing is stored, except a picture with
+    If both are the same photograph with two different faces, one of them was altered: their forgery
+    scores say which, if the lead is clear. Otherwise check one of them against authentic photos, as
+    in unmask check suspect.jpg --of original.jpg. Nothing is stored, except a picture with
     numbered faces if a photo shows several and none is chosen; the message says where it lies.
 
     Exit status: 0 compared, 1 something could not be compared (stderr says what; the rest is still
@@ -136,6 +137,7 @@ def compare(
     with redirect_library_output(context):
         found = Unmask(settings).compare(first, second, face=numbers)
     _print_problems(found.problems, settings)
+    print_remarks(found.notes)
     if json:
         print_json(found.to_json())
     else:
@@ -186,6 +188,7 @@ def provenance(
     from assistant.console.provenance import print_provenance
     from tools.errors import ToolError
     from tools.media.file_names import printable
+    from tools.media.skip_reasons import without_path
     from tools.provenance.findings import LIMITS
     from tools.provenance.reading import read_provenance, read_trust_anchors
 
@@ -206,7 +209,8 @@ def provenance(
             {
                 "files": [{"path": printable(path), **found.to_json()} for path, found in read],
                 "problems": [
-                    {"path": printable(path), "reason": str(problem)} for path, problem in problems
+                    {"path": printable(path), "reason": without_path(problem)}
+                    for path, problem in problems
                 ],
                 "limits": LIMITS,
             }

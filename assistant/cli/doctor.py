@@ -68,6 +68,7 @@ def run_checks(settings: Settings) -> Iterator[Check]:
     yield check_home(settings.home)
     yield check_disk(settings.home)
     yield from _reported(f"profile {settings.profile}", lambda: [check_profile(settings)])
+    yield from _reported("parts of setup", lambda: check_parts(settings))
     yield from _reported("engines", lambda: [check_gpu()])
     yield from _reported("galleries", lambda: check_galleries(settings))
     yield from _reported("deletions", lambda: check_deletions(settings))
@@ -190,6 +191,23 @@ def check_profile(settings: Settings) -> Check:
         detail = "; ".join(f"{state}: {names}" for state, names in files.items())
         return Check(name, "broken", detail, hint)
     return Check(name, "ok", f"{len(statuses)} files as they should be")
+
+
+def check_parts(settings: Settings) -> Iterator[Check]:
+    """Each part that `unmask setup` fetches: what it is for, and whether it is here."""
+    from tools.checkpoints.pretrained import PRETRAINED_PARTS, verify_part
+
+    for part in PRETRAINED_PARTS.values():
+        found = verify_part(part, settings.models_dir)
+        title, detail = f"part {part.name}", f"{part.title}, for {part.purpose}"
+        if found.state == "here":
+            yield Check(title, "ok", f"{detail}: here")
+        else:
+            # Unmask works without them: only a damaged one is a fault.
+            state: State = "ok" if found.state == "not here" else "warning"
+            why = f" ({found.detail})" if found.detail else ""
+            hint = "run `unmask setup`; Unmask works without it"
+            yield Check(title, state, f"{detail}: {found.state}{why}", hint)
 
 
 def check_gpu() -> Check:

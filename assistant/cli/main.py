@@ -302,7 +302,7 @@ def find(
         raise typer.BadParameter(
             "needs the closer look, which --quick skips", param_hint="--opinion"
         )
-    from assistant.console.progress import RerankingDisplay
+    from assistant.console.progress import CountingDisplay, RerankingDisplay
     from assistant.investigation import Unmask
     from assistant.report.findings_page import write_report
     from assistant.report.pictures.numbered_faces import parse_face_option, with_numbered_faces
@@ -316,22 +316,27 @@ def find(
         chosen = parse_face_option(face or ())
     except SetupError as error:
         raise typer.BadParameter(str(error), param_hint="--face") from error
-    with redirect_library_output(context), RerankingDisplay() as display:
+    with redirect_library_output(context):
         unmask = Unmask(settings, gallery)
         try:
-            findings, query = unmask.investigate(
-                photos,
-                top=top,
-                face=chosen,
-                rerank=not quick,
-                opinion=opinion,
-                on_progress=display,
-                on_ranked=display.show_ranked,
-            )
+            with RerankingDisplay() as display:
+                findings, query = unmask.investigate(
+                    photos,
+                    top=top,
+                    face=chosen,
+                    rerank=not quick,
+                    opinion=opinion,
+                    on_progress=display,
+                    on_ranked=display.show_ranked,
+                )
         except SeveralFaces as several:
             raise with_numbered_faces(several, settings.home / "faces") from several
         if page is not None:
-            write_report(findings, query, page, rule=unmask.models.rule, instruments=unmask.models)
+            models = unmask.models
+            with CountingDisplay("drawing pictures and maps") as drawing:
+                write_report(
+                    findings, query, page, rule=models.rule, instruments=models, on_progress=drawing
+                )
             record_access(gallery_folder(settings.home, gallery), "export")
     print_remarks(findings.warnings)
     if json:

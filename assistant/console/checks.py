@@ -33,8 +33,8 @@ def print_report(report: "CheckReport", *, explain: bool) -> None:
     """
     if report.faces:
         _print_faces(report, explain=explain)
-    else:
-        stdout_console().print("No face was checked.")
+    if report.next_step:
+        stdout_console().print(f"\n{report.next_step}" if report.faces else report.next_step)
     _print_origins(report, explain=explain)
 
 

@@ -180,6 +180,8 @@ def print_findings(
     console.print(_totals(findings))
     for line in _undecided(findings.hits):
         console.print(Text(line, overflow="fold"))
+    if findings.forged_others:
+        console.print(Text(findings.forged_others, overflow="fold"))
     print_copies(copies)
     for hit in findings.hits:
         if hit.version is not None:
@@ -323,7 +325,11 @@ def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:
 
 def evidence_line(item: "Evidence") -> str:
     """A piece of evidence with its value in one line."""
-    usual = f", {item.usual}" if item.usual else ""
+    from tools.verdict.interpretation import UNCALIBRATED
+
+    # A bare cosine says nothing to a reader: without a usual range, the reading stands beside it.
+    read = item.value is not None and item.unit and item.reads != UNCALIBRATED
+    usual = f", {item.usual}" if item.usual else f" ({item.reads})" if read else ""
     return escape_terminal(f"{item.id} {item.title}: {item.shown}{usual}")
 
 

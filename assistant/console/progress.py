@@ -113,7 +113,7 @@ class RerankingDisplay(CountingDisplay):
 
 
 class CheckingDisplay(ProgressDisplay):
-    """Shows the stages of a check; call it with the stage, the number done and the total."""
+    """Shows the stages of a check or turn; call it with the stage, the number done, the total."""
 
     def __init__(self) -> None:
         super().__init__("{task.description}", BarColumn(), "{task.completed} of {task.total}")

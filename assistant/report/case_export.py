@@ -86,7 +86,11 @@ def export_findings(
     )  # fmt: skip
     if format == "json":
         return write_private(target, report_json(report), what="report")
-    pictures = illustrate(findings, query, models=models, names=given_names(case))
+    doing = f"writing the {'bundle' if format == 'bundle' else format.upper()}"
+    pictures = illustrate(
+        findings, query, models=models, names=given_names(case),
+        on_progress=lambda done, total: workspace.tell_progress(doing, done, total),
+    )  # fmt: skip
     if format == "html":
         return write_private(target, report_page(report, pictures), what="report")
     from assistant.report.pdf.document import report_pdf  # fpdf2, which is needed only here

@@ -9,7 +9,7 @@ import numpy as np
 
 from assistant.report.pictures.data_uris import data_uri, draw_box, draw_numbered_boxes, thumbnail
 from assistant.report.pictures.maps import distance_view, forgery_view
-from assistant.report.pictures.numbered_faces import parse_face_option
+from assistant.report.pictures.numbered_faces import numbers_in_words, parse_face_option
 from assistant.report.templating import inconclusive_bands, render_template
 from tools.errors import ToolError
 from tools.media.file_names import printable
@@ -92,8 +92,12 @@ def _problem(error: Exception, *files: Path) -> dict[str, str | None]:
         with contextlib.suppress(ToolError):
             shown = error.picture
             pixels = read_photo(Path(error.photo)).pixels if shown is None else shown
-            picture = data_uri(draw_numbered_boxes(pixels, error.boxes, longest_px=_NUMBERED_PX))
+            picture = data_uri(_numbered(pixels, error))
     return {"text": problem_text(error, *files), "picture": picture}
+
+
+def _numbered(pixels: np.ndarray, error: SeveralFaces) -> np.ndarray:
+    return draw_numbered_boxes(pixels, error.boxes, numbers=error.offered, longest_px=_NUMBERED_PX)
 
 
 def problem_text(error: Exception, *files: Path) -> str:
@@ -101,8 +105,8 @@ def problem_text(error: Exception, *files: Path) -> str:
     if isinstance(error, SeveralFaces):
         name, count = Path(error.photo).name, len(error.boxes)
         return (
-            f"{name!r} shows {count} faces: write {name}=N into “Which face”, N from 1 to {count} "
-            "as numbered in the picture, and press the button again."
+            f"{name!r} shows {count} faces: write {name}=N into “Which face”, "
+            f"{numbers_in_words(error)}, as numbered in the picture, and press the button again."
         )
     text = str(error).splitlines()[0].replace("--face: ", "").replace("--face ", "")
     for file in files:

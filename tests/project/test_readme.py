@@ -131,6 +131,9 @@ def test_what_it_says_of_the_rule_is_in_the_rule() -> None:
     swaps, left_out = (max((it[of] for it in stages), key=_passed) for of in (0, 1))
     assert f"{swaps['passed']} of {swaps['forgeries']} face swaps by unseen tools" in README
     assert f"{left_out['passed']} of {left_out['forgeries']} forgeries of families left" in README
+    alone = [told for name, told in seen.items() if name.endswith("alone")]
+    worst = max((it[0] for it in alone), key=_passed)
+    assert f"by itself, another question: {worst['passed']} of {worst['forgeries']}" in README
     bands = [
         it["band"]
         for of in (rule["questions"], *rule["further"].values())

@@ -22,7 +22,7 @@ from tools.verdict.interpretation import (
     interpret_impersonation,
     interpret_person,
 )
-from tools.verdict.rule import PRIOR_IN_WORDS, VERDICTS, Verdict, VerdictRule
+from tools.verdict.rule import OTHER_VERSION, PRIOR_IN_WORDS, VERDICTS, Verdict, VerdictRule
 from tools.verdict.units import PROBABILITY
 
 _CALIBRATION = "logistic calibration on persons that no other part was trained on"
@@ -44,6 +44,12 @@ _OF_A_PAIR = {
     8: "same photograph, proven by alignment",
 }
 """Evidence about two faces, with its names for a pair without a query."""
+
+_OF_TWO_VERSIONS = {
+    34: "one photograph with two different faces, proven by alignment",
+    37: "which of the two was altered, by the forgery scores",
+}
+"""The same for two pictures of which one is proven to be altered."""
 
 
 def hit_facts(
@@ -169,16 +175,21 @@ def comparison_facts(
 ) -> tuple[Fact, ...]:
     """Whether two faces are of one person; `scores` are `tools.search.scoring.pair_scores`.
 
-    `whom` names the two, as in "Q1 and H3".
+    `whom` names the two, as in "Q1 and H3". With the scores of two versions of one photograph
+    (`tools.search.checking.two_versions`), which of them was altered is a fact as well.
     """
-    evidence = collect_evidence(scores, rule.references if rule else {}, rule=rule)
+    evidence = {
+        int(item.id.removeprefix("E")): item
+        for item in collect_evidence(scores, rule.references if rule else {}, rule=rule)
+    }
+    names = _OF_A_PAIR | (_OF_TWO_VERSIONS if scores.get(OTHER_VERSION) else {})
     same = rule.identity.probability(scores) if rule is not None and usable else None
     reads = interpret_identity(scores if usable else {}, rule)
     found = (
         _probability(handle, 1, same, reads=reads),
         *(
-            replace(_evidence(handle, evidence[number - 1]), name=name)
-            for number, name in _OF_A_PAIR.items()
+            replace(_evidence(handle, evidence[number]), name=name)
+            for number, name in names.items()
         ),
     )
     return tuple(replace(fact, whom=whom) for fact in found)

@@ -5,6 +5,7 @@ are. The parts of the state are in `tools/agent_tools/state`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,16 @@ from tools.search.reranking.reranker import RERANK_MEASURES, Reranker
 from tools.search.results import Findings, Hit
 from tools.verdict.handles import Fact
 
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is being done to pictures, the number done and the total."""
+
 
 class Workspace:
     """State of one investigation. Invalid handles raise ToolError, which lists the valid ones.
 
     `home` is the data folder, `gallery` names the collection to search, `measurements` are the
-    reranking measurements of every hit; `on_progress`, if set, gets the number done and the total.
+    reranking measurements of every hit; `on_progress`, if set, gets what is being done to pictures,
+    how many are done and the total.
     `exporter`, if set, writes a report in a format ("html", "json", "csv") and returns its file.
     `user` is the login for decisions and the access log; empty: the user of this process.
     `pictures`, `examinations` and `review` give what is seen, examined and decided by handle.
@@ -46,13 +51,13 @@ class Workspace:
         self.instruments = instruments
         self.home = home
         self.user = ""
-        self.on_progress: Callable[[int, int], None] | None = None
+        self.on_progress: OnProgress | None = None
         self.exporter: Callable[[str], Path] | None = None
         self._photos = QueryPhotos(faces=instruments.faces, encoder=instruments.encoder)
         self._search = GallerySearch(
             instruments,
             self._photos,
-            Reranker(measurements, on_progress=self._tell_progress),
+            Reranker(measurements, on_progress=partial(self.tell_progress, "looking closer")),
             home=home,
             gallery=gallery,
             login=lambda: self.user,
@@ -63,9 +68,10 @@ class Workspace:
         self._comparisons = Comparisons(self.pictures)
         self._facts = CitableFacts(self.pictures, self._comparisons, self.examinations)
 
-    def _tell_progress(self, done: int, total: int) -> None:
+    def tell_progress(self, stage: str, done: int, total: int) -> None:
+        """Pass on how many of the pictures of a stage are done, if somebody wants to know."""
         if self.on_progress is not None:
-            self.on_progress(done, total)
+            self.on_progress(stage, done, total)
 
     # -- query photos -------------------------------------------------------------------------
 

@@ -398,7 +398,7 @@ def _no_gallery(name: str, known: Sequence[str]) -> str:
     """The problem and its fix: an existing gallery is more likely meant than a new one."""
     make = f"make it with `unmask index DIR --gallery {name}`"
     if not known:
-        return f"there is no gallery {name!r} (there are: none yet): {make}"
+        return f"no gallery was made yet, so there is no {name!r}: {make}"
     near = difflib.get_close_matches(name, known, n=1)
     meant = f"did you mean {near[0]!r}? Name" if near else "name"
     there = ", ".join(known)

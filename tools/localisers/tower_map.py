@@ -6,7 +6,10 @@ import numpy as np
 from tools.localisers.protocol import MapEncoder, ScoringHead
 
 METHOD = "the encoder tower's own map of forged cells; 80th percentile over the region"
-LIMITS = "It learnt from forgeries made by the forge; other kinds can leave it dark or mislead it."
+LIMITS = (
+    "It learnt from forgeries that Unmask made for training; other kinds can leave it dark or "
+    "mislead it."
+)
 
 STRONG_LOGITS, WEAK_LOGITS = 2.0, 1.2
 """Thresholds from which a region reads strong, or weak.

@@ -30,6 +30,13 @@ _REMEDIES = {
 }
 
 _DAMAGE = frozenset(("damaged", "truncated"))
+"""Reasons whose detail is a decoder's own message, which names nothing that a person can change."""
+
+_NAMED_REMEDIES = {
+    "missing": "there is no such file: check its name and folder",
+    "unreadable": "check its permissions, and whether its disk is there",
+}
+"""Remedies for a file that a person has named, where those for an indexed one differ."""
 
 
 def remedy(reason: str) -> str:
@@ -45,10 +52,25 @@ class UnreadableImage(ToolError):
     """
 
     def __init__(self, reason: str, detail: str = "", *, path: Path | None = None) -> None:
-        what = f"{reason} ({detail})" if detail else reason
-        alone = path is None and not detail and reason in _REMEDIES.keys() - RETRIED_REASONS
-        if alone or reason in _DAMAGE:  # one word alone would be all that is said
-            what = f"{what}: {_REMEDIES[reason]}"
-        super().__init__(what if path is None else f"{str(path)!r}: {what}")
+        what = f"{reason} ({detail})" if detail and reason not in _DAMAGE else reason
+        remedy = _remedy_beside(
+            detail if reason not in _DAMAGE else "", reason, named=path is not None
+        )
+        self.reason_text = f"{what}: {remedy}" if remedy else what
+        super().__init__(self.reason_text if path is None else f"{str(path)!r}: {self.reason_text}")
         self.reason = reason
         self.detail = detail
+
+
+def _remedy_beside(detail: str, reason: str, *, named: bool) -> str:
+    """The next step, unless the detail says enough or only the caller knows the file."""
+    if named and reason in _NAMED_REMEDIES:
+        return _NAMED_REMEDIES[reason]
+    return "" if detail or reason in RETRIED_REASONS else _REMEDIES.get(reason, "")
+
+
+def without_path(error: ToolError) -> str:
+    """The error in one line, for a place where the file's path stands beside it."""
+    if isinstance(error, UnreadableImage):
+        return error.reason_text
+    return str(error).splitlines()[0]

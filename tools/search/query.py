@@ -31,6 +31,7 @@ class SeveralFaces(ToolError):
 
     `boxes` (x1, y1, x2, y2 in px) are the faces from left to right, in `photo`, which is a file or
     a handle; for a video, they are in `picture` (h, w, 3) uint8 RGB, which shows its persons.
+    `offered` are the numbers of those that can be measured.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class SeveralFaces(ToolError):
         *,
         photo: Path | str = "",
         picture: np.ndarray | None = None,
+        offered: Sequence[int] = (),
     ) -> None:
         super().__init__(message)
+        self.offered = tuple(offered) or tuple(range(1, len(boxes) + 1))
         self.boxes = [tuple(float(edge) for edge in box) for box in boxes]
         self.photo, self.picture = photo, picture
 
@@ -112,15 +115,19 @@ def choose_person(
     *,
     no_face: str,
     several: Callable[[], SeveralFaces],
+    dominant: int | None = None,
 ) -> Person:
     """The only person in a photo, or the person with that number, 1-based from the left.
 
-    Raises NoFace with its message if there is no person, and `several` if no valid one is chosen.
+    Without a number, it is the `dominant` one, by index, if there is one. Raises NoFace with its
+    message if there is no person, and `several` if no valid one is chosen.
     """
     if not persons:
         raise NoFace(no_face)
     if len(persons) == 1:
         return persons[0]
+    if number is None and dominant is not None:
+        return persons[dominant]
     if number is None or not 1 <= number <= len(persons):
         raise several()
     return persons[number - 1]
@@ -222,6 +229,14 @@ def _warnings(rows: Sequence[QueryFace], rule: VerdictRule | None) -> tuple[str,
         if row.name != other.name and _place(_cosine(row, {number}, rows), rule) != "high"
     ][:3]
     return tuple(dict.fromkeys(notes))
+
+
+def says_dominant(name: str, place: int, count: int, *, how: str) -> str:
+    """The note on a face that was taken without being asked for; `how` chooses another."""
+    return (
+        f"{name} shows {count} faces: face {place + 1} from the left was taken, by far the "
+        f"clearest; {how} chooses another"
+    )
 
 
 _SAME_PERSON_DOUBT = 0.15

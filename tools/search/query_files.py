@@ -15,6 +15,7 @@ from tools.encoder.clip import Encoder
 from tools.errors import SetupError, ToolError
 from tools.faces.alignment import aligned_crop, face_hash
 from tools.faces.analyser import FaceAnalyser
+from tools.faces.dominance import dominant_face, measurable_faces
 from tools.faces.shown_persons import Shown, in_one_picture, in_order
 from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder
 from tools.gallery.records import FramePosition
@@ -32,6 +33,7 @@ from tools.search.query import (
     SeveralFaces,
     build_query,
     choose_person,
+    says_dominant,
 )
 from tools.verdict.rule import VerdictRule
 
@@ -98,6 +100,7 @@ def query_from_files(
         raise NoFace("; ".join(warnings) or "the query holds no picture")
     warnings += [note for each in found for note in each.notes]
     warnings += _chose_nothing(found, wanted)
+    warnings += _taken_unasked(found, wanted)
     return build_query(rows, rule=rule, warnings=warnings, decoded=decoded)
 
 
@@ -136,7 +139,14 @@ def _choose(each: QueryFile, number: int | None) -> Sequence[Shown]:
         number,
         no_face=f"no face was found in {name!r}; use a sharper or larger photo",
         several=lambda: _several(each, number),
+        dominant=_dominant(each),
     )
+
+
+def _dominant(each: QueryFile) -> int | None:
+    """The index of the face that a photo is clearly about; None for a video."""
+    still = all(look.time_s is None for look in each.together)
+    return dominant_face([look.face for look in each.together]) if still else None
 
 
 def _several(each: QueryFile, number: int | None) -> SeveralFaces:
@@ -152,7 +162,11 @@ def _several(each: QueryFile, number: int | None) -> SeveralFaces:
         if number is None
         else f"{name!r} has faces 1 to {len(looks)}"
     )
-    return SeveralFaces(f"{what}:\n{_listing(looks)}", boxes, photo=each.path, picture=picture)
+    offered = measurable_faces([look.face for look in looks])
+    return SeveralFaces(
+        f"{what}:\n{_listing(looks, offered)}", boxes, photo=each.path, picture=picture,
+        offered=offered,
+    )  # fmt: skip
 
 
 def _chose_nothing(found: Sequence[QueryFile], wanted: Mapping[Path, int]) -> list[str]:
@@ -164,13 +178,24 @@ def _chose_nothing(found: Sequence[QueryFile], wanted: Mapping[Path, int]) -> li
     ]
 
 
-def _listing(looks: Sequence[Shown]) -> str:
+def _taken_unasked(found: Sequence[QueryFile], wanted: Mapping[Path, int]) -> list[str]:
+    """Notes on photos of which a face was taken that nobody chose."""
+    unasked = [it for it in found if len(it.persons) > 1 and it.path not in wanted]
+    return [
+        says_dominant(repr(it.path.name), place, len(it.persons), how=f"--face {it.path.name}=N")
+        for it in unasked
+        if (place := _dominant(it)) is not None
+    ]
+
+
+def _listing(looks: Sequence[Shown], offered: Sequence[int]) -> str:
     return "\n".join(
         f"  {number}: {look.face.quality.width_px:.0f} px wide, "
         f"centred at x={(look.face.box[0] + look.face.box[2]) / 2:.0f}, "
         f"y={(look.face.box[1] + look.face.box[3]) / 2:.0f}"
         + ("" if look.time_s is None else f", {look.time_s:.1f} s into it")
         for number, look in enumerate(looks, start=1)
+        if number in offered
     )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from tools.media.file_names import printable
 from tools.verdict.calibration import InconclusiveBand, to_json
+from tools.verdict.clauses import join_with_and
 from tools.verdict.evidence import Evidence
+from tools.verdict.interpretation import interpret_forgery
 from tools.verdict.rule import VERDICTS, Assessment, Verdict
 from tools.verdict.template_writer import Sentence, explain
 
@@ -197,6 +199,27 @@ class Findings:
     retention: str = ""
 
     @property
+    def forged_others(self) -> str:
+        """A sentence about listed hits that show somebody else and read as forged; or empty.
+
+        A crude swap can leave so little of the victim that it counts as another person.
+        """
+        ranks = [
+            str(hit.rank)
+            for hit in self.hits
+            if hit.verdict == "other" and interpret_forgery(hit.assessment) == "forged"
+        ]
+        if not ranks:
+            return ""
+        single = len(ranks) == 1
+        return (
+            f"{len(ranks)} {'picture' if single else 'pictures'} of somebody else "
+            f"{'reads' if single else 'read'} as forged ({join_with_and(ranks)}): look at "
+            f"{'it' if single else 'them'} too if the person could have been the victim of a crude "
+            "swap."
+        )
+
+    @property
     def compared_in_words(self) -> str:
         """What `compared` counts: `21 images`, `20 images and 1 video`."""
         return pictures_in_words(self.compared, videos=self.videos)
@@ -217,6 +240,7 @@ class Findings:
             "counts": self.counts,
             "images_without_face": self.images_without_face,
             "warnings": list(self.warnings),
+            "forged_others": self.forged_others,
             "hits": [hit.to_json() for hit in self.hits],
         }
 

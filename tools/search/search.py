@@ -31,6 +31,13 @@ from tools.verdict.template_writer import render
 CANDIDATES = 1000
 """Number of nearest faces scored; the index finds them, the record store re-ranks them."""
 
+NOT_RERANKED = (
+    "quick search: the proof by another version of a picture, the further detectors and the test "
+    "by mild compression, resizing and blur were skipped, so verdicts and numbers differ from "
+    "those of the full search"
+)
+"""Notice of a search without reranking, whose findings are provisional."""
+
 MAX_CANDIDATES = 8000
 """The limit if videos hold most of the nearest faces: a person in one video gives hundreds."""
 
@@ -87,6 +94,7 @@ def search(
                 *gallery.notices,
                 *instruments.notices,
                 *(() if logged else (NOT_LOGGED,)),
+                *(() if reranker is not None else (NOT_RERANKED,)),
             ),
             videos=sum(found.moment is not None for found in ranked),
             faces=faces,

@@ -87,10 +87,19 @@ _OF_TWO: Mapping[str, Mapping[str, str]] = {
         "another person": "{it} most likely show different people",
         NOT_MEASURED: "whether {it} show the same person was not measured",
     },
-    "E7": {"alike": "{it} look alike", "unlike": "{it} differ in appearance"},
+    "E7": {
+        "alike": "{it} look as alike as photos of one person usually do",
+        "unlike": "{it} look less alike than photos of one person usually do",
+    },
     "E8": {
         "same photograph": "{it} read as the same photograph",
         "another photograph": "{it} read as different photographs",
+    },
+    "E34": {"proven": "{it} are one photograph with two different faces: one of them was altered"},
+    "E37": {
+        "this one was altered": "of {it}, the forgery scores say that the first was altered",
+        "uncertain": "which of {it} was altered is uncertain",
+        "the other one was altered": "of {it}, the forgery scores say that the second was altered",
     },
 }
 

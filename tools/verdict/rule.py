@@ -57,8 +57,9 @@ than it (log-odds)."""
 class UnseenToolMissRate:
     """Miss rate on `forgeries` by tools that no part was trained on.
 
-    `what` describes them; `passed` of them read "no sign of forgery"; `most` is the one-sided 95 %
-    upper limit of the miss rate, assuming independent forgeries.
+    `what` describes them, and the question that was asked of them; `passed` of them read "no sign
+    of forgery"; `most` is the one-sided 95 % upper limit of the miss rate, assuming independent
+    forgeries.
     """
 
     what: str
@@ -221,7 +222,8 @@ class VerdictRule:
         """Measured miss rates of this question for forgeries by unseen tools."""
         name = next((name for name, it in self.named_questions() if it is question), asked)
         return tuple(
-            UnseenToolMissRate(**it) for it in self.fitted_on.get("unseen", {}).get(name, ())
+            UnseenToolMissRate(**{**it, "what": f"{it['what']} ({_JUDGED[asked]})"})
+            for it in self.fitted_on.get("unseen", {}).get(name, ())
         )
 
     def named_questions(self) -> Iterator[tuple[str, ForgeryQuestion]]:
@@ -439,6 +441,14 @@ _ALONE: Mapping[BandPosition, tuple[Verdict, str]] = {
     "low": ("no forgery found", "no sign of forgery"),
 }
 """Decision table of a face without a query."""
+
+_JUDGED: Mapping[QuestionKind, str] = {
+    "alone": "each judged by itself",
+    "with_query": "each judged beside photos of the person",
+    "same_photo": "each judged as an altered query photo",
+    "one_of_two": "each judged as one of two versions",
+}
+"""The question that the tests asked: counts of different questions do not compare."""
 
 _RETESTED = ("impersonation", "no forgery found", "other", "forged")
 _DECIDED = (*_RETESTED, "copy")

@@ -37,7 +37,7 @@ _SHARE_HIGH, _SHARE_ORDINARY = 0.95, 0.80
 """A forgery score stands out above the first share of authentic photos, and is ordinary below
 the second."""
 
-_CHANGED = 1.5
+CHANGED_FACTOR = 1.5
 """From this factor on, a face is said to have changed more than its surroundings."""
 
 _LOOK = (
@@ -55,7 +55,9 @@ _NEXT = {
     "not assessed": "Look for a larger or sharper copy of the picture.",
 }
 _WHOSE = "Compare the two faces yourself; more photos of the person may settle it."
-_WHICH = "Find out which of the two was published first: that one is more likely the original."
+FIRST_PUBLISHED = (
+    "Find out which of the two was published first: that one is more likely the original."
+)
 _BOTH = (
     "Compare the face with the query photos yourself, and find out which of the two versions was "
     "published first."
@@ -263,7 +265,7 @@ def _changed_face(assessment: Assessment, known: _Known) -> Iterator[tuple[str, 
     change = known.get("query/face_change")
     if change is None or change.value is None or change.score not in assessment.fake_scores:
         return
-    if (factor := math.exp(change.value)) >= _CHANGED:
+    if (factor := math.exp(change.value)) >= CHANGED_FACTOR:
         yield f"the face changed {factor:.2g} times as much as what surrounds it", (change.id,)
 
 
@@ -282,7 +284,7 @@ def _signs(assessment: Assessment, known: _Known) -> Iterator[tuple[str, tuple[s
     elif first not in ordinary:
         text = f"the {_name(first)} is raised, {above}"
     else:
-        yield "no score behind it stands out from authentic photos", (first.id,)
+        yield "none of the scores behind it is higher than usual for authentic photos", (first.id,)
         return
     cited = [first, *high[1:2], *ordinary[:1]]
     if len(ordinary) == 1:
@@ -363,7 +365,7 @@ def _next(assessment: Assessment) -> str:
     if verdict == "inconclusive" and not assessment.unsteady:
         if assessment.identity_place == "within":
             return _BOTH if of_two else _WHOSE
-        return _WHICH if of_two else _NEXT[verdict]
+        return FIRST_PUBLISHED if of_two else _NEXT[verdict]
     if verdict != "no forgery found" or not assessment.unseen:
         return _NEXT[verdict]
     passed = [f"{it.passed} of {it.forgeries} {it.what}" for it in assessment.unseen]

@@ -89,6 +89,7 @@ def review(
     """
     from assistant.case.record import Case
     from assistant.case.recorded_tools import TOOL_ACCESS
+    from assistant.console.progress import CheckingDisplay
     from assistant.grounding.casework_answers import describe_casework
     from tools.verdict.handles import CITATION_PATTERN
 
@@ -100,7 +101,9 @@ def review(
     name, arguments = _call(action, rest, {it: value for it, value in wanted.items() if value})
     with redirect_library_output(context):
         workspace, notes = _restored(context, case, what=TOOL_ACCESS.get(name))
-        call, result = _run(workspace, name, arguments)
+        with CheckingDisplay() as display:
+            workspace.on_progress = display
+            call, result = _run(workspace, name, arguments)
     print_remarks(f"{note[:1].upper()}{note[1:]}." for note in notes)
     said = " ".join(it.text for it in describe_casework(workspace, call, result))
     if json:

@@ -19,7 +19,7 @@ from assistant.console.output import (
 if TYPE_CHECKING:
     from tools.checkpoints.pretrained import PartStatus
 
-_HEADINGS = ("part", "licence", "from", "download", "state")
+_HEADINGS = ("part", "for", "licence", "from", "download", "state")
 
 
 def register(app: typer.Typer) -> None:
@@ -92,7 +92,14 @@ def _set_up(found: "PartStatus", models_dir: Path, wheels: Path | None) -> str:
 def _cells(found: "PartStatus") -> list[str]:
     part = found.part
     state = f"{found.state}: {found.detail}" if found.detail else found.state
-    return [part.title, part.license, part.requirement, megabytes(part.download_bytes), state]
+    return [
+        part.title,
+        part.purpose,
+        part.license,
+        part.requirement,
+        megabytes(part.download_bytes),
+        state,
+    ]
 
 
 def _described(found: "PartStatus") -> dict[str, Any]:
@@ -100,6 +107,7 @@ def _described(found: "PartStatus") -> dict[str, Any]:
     return {
         "name": part.name,
         "title": part.title,
+        "purpose": part.purpose,
         "licence": part.license,
         "package": part.requirement,
         "download_bytes": part.download_bytes,

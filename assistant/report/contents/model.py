@@ -313,6 +313,7 @@ class Report(Part):
     counts: dict[str, int]
     images_without_face: int
     warnings: tuple[str, ...]
+    forged_others: str
     exhibits: tuple[Exhibit, ...]
     hits: tuple[HitItem, ...]
     copies: tuple[CopyItem, ...]

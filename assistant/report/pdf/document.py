@@ -100,6 +100,8 @@ def _summary(pdf: ReportPdf, report: Report, pictures: Illustrations) -> None:
         pdf.paragraph(report.retention)
     for warning in report.warnings:
         pdf.small(warning, after=0.6)
+    if report.forged_others:
+        pdf.small(report.forged_others, after=0.6)
 
 
 def _question(pdf: ReportPdf, report: Report) -> None:

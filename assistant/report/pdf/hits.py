@@ -52,7 +52,7 @@ def draw_hit(
     pdf.pictures(looks, height=min(_PICTURES_MM, (pdf.epw + _GAP_MM) / len(looks) - _GAP_MM))
     said_by_maps = "; ".join(f"{it.title}: {it.text}" for it in pictures.maps)
     if said_by_maps:
-        pdf.small(f"{said_by_maps}.", after=0.8)
+        pdf.small(f"{said_by_maps}. {pictures.maps_note}", after=0.8)
     if pictures.version is not None:
         version = pictures.version
         gone = "" if version.ours else "It cannot be shown. "

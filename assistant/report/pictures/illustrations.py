@@ -5,7 +5,7 @@ without metadata.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 from assistant.report.pictures.blurring import blur_people, blurs
 from assistant.report.pictures.data_uris import data_uri, draw_box
 from assistant.report.pictures.further_maps import extra_map_views
-from assistant.report.pictures.maps import MapView, map_views
+from assistant.report.pictures.maps import MapView, map_views, what_maps_compare
 from assistant.report.pictures.versions import VersionView, version_view
 from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
@@ -33,6 +33,10 @@ _FACE_PX = 160
 _PICTURE_PX = 440
 
 
+OnPicture = Callable[[int, int], None]
+"""Called with the number of pictures done and their total."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueryPicture:
     """A query photo with its face marked, and its aligned face."""
@@ -47,7 +51,8 @@ class HitPictures:
     """A hit with its face marked, its aligned face, its maps, and what its file says of itself.
 
     `version` is the hit beside another version of its photograph, if there is one; `blurred` is the
-    number of other people's faces that are blurred in these pictures.
+    number of other people's faces that are blurred in these pictures. `maps_note` says what each of
+    the `maps` compares, and whether the verdict uses it.
     """
 
     image: str | None
@@ -57,6 +62,7 @@ class HitPictures:
     provenance: Provenance | None
     version: VersionView | None
     blurred: int = 0
+    maps_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +79,26 @@ def illustrate(
     *,
     models: ModelBundle | None = None,
     names: Mapping[Path, str] | None = None,
+    on_progress: OnPicture | None = None,
 ) -> Illustrations:
     """Read and draw every picture. Without `models` there are no maps, and nobody is blurred.
 
     `names` are those that query photos had when they were given, by their present paths.
+    `on_progress` gets the number of hits that are drawn and their total: each takes seconds.
     """
+    tell, total = on_progress or (lambda _done, _total: None), len(findings.hits)
     photos = [(read_pixels_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
     looks = zip(query.paths, photos, strict=True)
-    return Illustrations(
-        tuple(
-            _query_picture(
-                (names or {}).get(path) or printable(Path(path.name)), look, query, models
-            )
-            for path, look in looks
-        ),
-        tuple(_hit_pictures(hit, photos, query, models=models) for hit in findings.hits),
+    queries = tuple(
+        _query_picture((names or {}).get(path) or printable(Path(path.name)), look, query, models)
+        for path, look in looks
     )
+    hits = list[HitPictures]()
+    for done, hit in enumerate(findings.hits):
+        tell(done, total)
+        hits.append(_hit_pictures(hit, photos, query, models=models))
+    tell(total, total)
+    return Illustrations(queries, tuple(hits))
 
 
 def _query_picture(
@@ -127,7 +137,7 @@ def _hit_pictures(
         data_uri(draw_box(shown, np.asarray(hit.box), longest_px=_PICTURE_PX)),
         data_uri(aligned_crop(pixels, np.asarray(hit.keypoints), size=_FACE_PX)),
         tuple(maps), tuple(further), provenance, version_view(hit, pixels, others=others),
-        blurred=len(others),
+        blurred=len(others), maps_note=what_maps_compare(maps, hit.assessment.fake_scores),
     )  # fmt: skip
 
 

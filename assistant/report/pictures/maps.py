@@ -7,7 +7,7 @@ the query photos (`tools.search.reranking.reference_comparison`), and outliers i
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -22,10 +22,20 @@ from tools.search.checking.maps import FaceMaps
 from tools.search.model_bundle import ModelBundle, map_detector
 from tools.search.reranking.inner_outer_face import FaceInImage
 from tools.search.reranking.patch_grid import LIMITS, PatchMap, whole_picture_map
-from tools.search.reranking.reference_comparison import ReferenceMap, reference_map
+from tools.search.reranking.reference_comparison import (
+    PATCH_DISTANCE,
+    ReferenceMap,
+    reference_map,
+)
+from tools.verdict.clauses import join_with_and
 
 FORGERY_MAP_TITLE, DISTANCE_MAP_TITLE, PICTURE_MAP_TITLE = "Heat map", "Distance map", "Picture map"
 _FACE_PX = 240
+_COMPARED = {
+    FORGERY_MAP_TITLE: "the heat map compares the face with forgeries that were learnt",
+    DISTANCE_MAP_TITLE: "the distance map compares it with the query photos",
+    PICTURE_MAP_TITLE: "the picture map compares parts of the whole picture with authentic ones",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,23 @@ def picture_view(mapped: PatchMap, shown: np.ndarray) -> MapView:
         LIMITS,
         over="the whole picture",
     )
+
+
+def what_maps_compare(maps: Sequence[MapView], fake_scores: Collection[str]) -> str:
+    """One sentence below the maps: they can disagree, because each asks another question.
+
+    `fake_scores` are the scores that the verdict's probability of a forgery was computed from.
+    """
+    said = [_COMPARED[it.title] for it in maps if it.title in _COMPARED]
+    if not said:
+        return ""
+    text = join_with_and(said)
+    used = (
+        "the verdict uses the mean distance behind the distance map, and no other map"
+        if PATCH_DISTANCE in fake_scores and any(it.title == DISTANCE_MAP_TITLE for it in maps)
+        else "the verdict uses the scores under “Evidence”, and no map"
+    )
+    return f"{text[:1].upper()}{text[1:]}; {used}."
 
 
 def views_of(maps: FaceMaps, shown: np.ndarray) -> list[MapView]:

@@ -52,14 +52,23 @@ def with_numbered_faces(error: SeveralFaces, folder: Path) -> ToolError:
     photo = Path(error.photo)
     try:
         shown = read_photo(photo).pixels if error.picture is None else error.picture
-        path = _written(shown, error.boxes, folder, photo.stem)
+        path = _written(shown, error.boxes, folder, photo.stem, numbers=error.offered)
     except (OSError, ToolError):
         return error
-    faces = len(error.boxes)
     return ToolError(
-        f"{printable(photo)}: {faces} faces, see {printable(path)}; use --face {photo.name}=N, "
-        f"N from 1 to {faces}"
+        f"{printable(photo)}: {len(error.boxes)} faces, see {printable(path)}; use --face "
+        f"{photo.name}=N, {numbers_in_words(error)}"
     )
+
+
+def numbers_in_words(error: SeveralFaces) -> str:
+    """The numbers to choose from: those of the faces that can be measured."""
+    count, offered = len(error.boxes), error.offered
+    if len(offered) == count:
+        return f"N from 1 to {count}"
+    rest = "the other one is" if count - len(offered) == 1 else "the others are"
+    only = " or ".join(map(str, offered))
+    return f"N {only} ({rest} too small or unclear to be measured)"
 
 
 def clarification_text(
@@ -77,9 +86,17 @@ def clarification_text(
     return f"{photo} shows {faces} faces{where}; answer for example “face 2”"
 
 
-def _written(pixels: np.ndarray, boxes: Sequence[Sequence[float]], folder: Path, stem: str) -> Path:
+def _written(
+    pixels: np.ndarray,
+    boxes: Sequence[Sequence[float]],
+    folder: Path,
+    stem: str,
+    *,
+    numbers: Sequence[int] = (),
+) -> Path:
     """Write a private picture of the numbered faces. Raises OSError."""
     path = folder / f"{stem}-faces.jpg"
     with open_private(private_folder(folder) / path.name, "wb") as file:
-        Image.fromarray(draw_numbered_boxes(pixels, boxes)).save(file, "JPEG", quality=90)
+        drawn = draw_numbered_boxes(pixels, boxes, numbers=numbers)
+        Image.fromarray(drawn).save(file, "JPEG", quality=90)
     return path

@@ -62,7 +62,7 @@ class Investigation:
         self.workspace.user = who.name  # several may work in one case, one at a time
         checked = check_arguments(self._recorded.tools, name, arguments)
         call = ToolCall(name, checked, f"{name}_{len(self.case.entries())}")
-        self.workspace.on_progress = lambda _done, _total: check(stop)
+        self.workspace.on_progress = lambda *_: check(stop)
         self.case.append(call)
         try:
             check(stop)

@@ -1,6 +1,7 @@
 """The page's Gradio callbacks: what they return, and their side effects."""
 
 import asyncio
+import html
 import re
 import threading
 import time
@@ -95,6 +96,8 @@ def test_a_photo_alone_is_a_question(handlers: EventHandlers, case: Unmask, tmp_
     assert "value" not in updates[-1][3]  # what was typed meanwhile is not wiped away
     assert not photo.exists()
     assert list(tmp_path.glob("cases/*/photos/*"))
+    shown = html.unescape(str([it[0] for it in updates]))
+    assert "looking closer: picture 1 of" in shown, "no progress was shown"
 
 
 def test_a_broken_photo_leaves_the_question(

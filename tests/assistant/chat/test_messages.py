@@ -109,6 +109,20 @@ def test_a_tool_step_opens_spins_and_closes() -> None:
     assert "H1" in words(done["content"])
 
 
+def test_an_export_is_told_in_words_with_its_progress() -> None:
+    """No tool's name or argument while it runs, but what is written and how far it is."""
+    transcript = ChatTranscript(lambda _: None)
+    transcript.add(ToolCall("export_report", {"format": "pdf"}, "1"), FACTS.get)
+    transcript.progress("writing the PDF: picture 4 of 12")
+    call, busy = transcript.messages
+    assert call["metadata"]["title"] == "Export the report as PDF"
+    assert "export_report" not in words(call["content"])
+    assert words(busy["content"]) == "writing the PDF: picture 4 of 12"
+    transcript.add(ToolResult("1", "export_report", '{"written":"pdf"}', True, 60.0), FACTS.get)
+    (done,) = transcript.messages
+    assert "export_report" in words(done["content"])
+
+
 def test_titles_hold_nothing_of_the_models_text() -> None:
     """A call's title names handles only: arguments are the model's to choose."""
     transcript = ChatTranscript(lambda _: None)

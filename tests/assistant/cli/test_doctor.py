@@ -36,6 +36,14 @@ def test_a_foreign_package_of_our_name_is_broken(monkeypatch: pytest.MonkeyPatch
     assert "pip uninstall sometools" in check.hint
 
 
+def test_the_parts_of_setup_are_listed_with_what_they_are_for(settings: Settings) -> None:
+    """All three by name, none of them here; that is no fault, and the hint fetches them."""
+    checks = list(doctor.check_parts(settings))
+    assert [check.state for check in checks] == ["ok"] * 3
+    assert all("not here" in it.detail and ", for " in it.detail for it in checks)
+    assert all("unmask setup" in check.hint for check in checks)
+
+
 def test_our_own_names_are_no_clash(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Unmask itself installs is not held against it."""
     claims = {name: ["unmask"] for name in doctor.OUR_PACKAGES}
@@ -138,5 +146,5 @@ def test_examine_looks_at_everything(settings: Settings) -> None:
     names = [check.name for check in doctor.run_checks(settings)]
     assert names == [
         "python", "libraries", "package names", "data folder", "disk", "profile pocket",
-        "engines", "galleries",
+        "part clip_vit_b16", "part efficientnet_lite0", "part smollm2_135m", "engines", "galleries",
     ]  # fmt: skip

@@ -57,6 +57,7 @@ def test_past_its_day_every_search_says_so(photo: Path) -> None:
         answer = unmask("find", photo, "-g", "case42", "--quick")
         assert answer.exit_code == 0
         assert "unmask forget --gallery case42" in " ".join(answer.stderr.split())
+        assert "note: quick search: the proof by another version" in answer.stderr
     (check,) = doctor.check_galleries(Settings.load())
     assert check.state == "warning" and "was to be kept until 2020-01-01" in check.detail
     assert "was to be kept until" in " ".join(unmask("galleries", "list").stdout.split())

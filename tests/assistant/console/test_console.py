@@ -2,12 +2,14 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assistant.console.output import (
     escape_terminal,
+    evidence_line,
     format_probability,
     print_error,
     print_findings,
@@ -18,7 +20,7 @@ from assistant.console.progress import format_duration, format_progress
 from tools.errors import ToolError
 from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.search.results import Findings, Hit, count_verdicts
-from tools.verdict.evidence import collect_evidence
+from tools.verdict.evidence import Evidence, collect_evidence
 from tools.verdict.rule import Assessment, Verdict
 
 pytestmark = pytest.mark.fast
@@ -198,3 +200,12 @@ def test_progress_says_rate_and_time_left() -> None:
 def test_durations_read_naturally(seconds: float, words: str) -> None:
     """Seconds, minutes and hours where each is fitting."""
     assert format_duration(seconds) == words
+
+
+def test_a_value_without_a_usual_range_is_read() -> None:
+    """A bare cosine does not say whether it is much."""
+    item = Evidence("E7", "query/face_feature_cosine", "appearance", 0.63, "cosine", "m", "l")
+    assert evidence_line(replace(item, reads="unlike")).endswith("0.63 on a scale up to 1 (unlike)")
+    above = replace(item, reads="high", share_of_authentic_below=0.98)
+    assert evidence_line(above).endswith("higher than in 98 % of authentic photos")
+    assert "(" not in evidence_line(replace(item, reads="not calibrated"))

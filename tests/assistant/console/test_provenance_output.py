@@ -46,8 +46,9 @@ def test_json_is_one_object_and_problems_end_with_one(generated: Path) -> None:
     held = json.loads(told.stdout)
     assert held["files"][0]["path"] == str(generated)
     assert held["files"][0]["findings"][0]["kind"] == "generator"
-    assert held["problems"] == [{"path": "gone.jpg", "reason": "'gone.jpg': missing"}]
-    assert told.stderr == "error: 'gone.jpg': missing\n"
+    why = "missing: there is no such file: check its name and folder"
+    assert held["problems"] == [{"path": "gone.jpg", "reason": why}]
+    assert told.stderr == f"error: 'gone.jpg': {why}\n"
 
 
 def test_a_list_of_signers_must_be_one(generated: Path) -> None:

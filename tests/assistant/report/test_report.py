@@ -9,9 +9,16 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from assistant.report.findings_page import write_report
+from assistant.report.pictures.maps import (
+    DISTANCE_MAP_TITLE,
+    FORGERY_MAP_TITLE,
+    MapView,
+    what_maps_compare,
+)
 from tests.tools.verdict.test_rule import HIGH, RULE, scores
 from tools.faces.analyser import Face, FaceQuality
 from tools.search.query import Query
+from tools.search.reranking.reference_comparison import PATCH_DISTANCE
 from tools.search.results import Findings, Hit, count_verdicts
 from tools.verdict.evidence import collect_evidence
 from tools.verdict.template_writer import explain, render
@@ -37,7 +44,13 @@ def _page(tmp_path: Path, name: str, *, exists: bool, texts: PngInfo | None = No
               render(explain(assessment, evidence)))  # fmt: skip
     findings = Findings((photo,), ("q",), "case", "pocket", (hit,), 1,
                         count_verdicts([hit.verdict]), 0, ())  # fmt: skip
-    return write_report(findings, _query(photo), tmp_path / "page.html", rule=RULE).read_text()
+    told = list[tuple[int, int]]()
+    page = write_report(
+        findings, _query(photo), tmp_path / "page.html", rule=RULE,
+        on_progress=lambda done, total: told.append((done, total)),
+    )  # fmt: skip
+    assert told == [(0, 1), (1, 1)], "drawing takes seconds for each hit and says how far it is"
+    return page.read_text()
 
 
 def test_a_hits_provenance_is_shown_as_text_and_decides_nothing(tmp_path: Path) -> None:
@@ -79,3 +92,15 @@ def test_an_unmeasured_probability_is_not_zero(tmp_path: Path) -> None:
     page = _page(tmp_path, "hit.png", exists=True)
     assert "forged: not measured" in page
     assert "forged: 0 %" not in page
+
+
+def test_one_sentence_says_what_the_maps_compare() -> None:
+    """Only of the maps that are shown, and whether the verdict uses what one of them shows."""
+    heat, distance = (MapView(it, "", "", "") for it in (FORGERY_MAP_TITLE, DISTANCE_MAP_TITLE))
+    assert what_maps_compare([], ()) == ""
+    alone = what_maps_compare([heat], (PATCH_DISTANCE,))
+    assert alone.startswith("The heat map compares") and "distance map" not in alone
+    assert alone.endswith("the verdict uses the scores under “Evidence”, and no map.")
+    both = what_maps_compare([heat, distance], (PATCH_DISTANCE,))
+    used = "the verdict uses the mean distance behind the distance map, and no other map."
+    assert both.endswith(used)

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from assistant import Unmask
-from tests.support.cases import GALLERY, workspace_of
+from tests.support.cases import GALLERY, altered_portrait, workspace_of
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
+from tools.forge.forgery import save_forgery
 from tools.search.query import NoFace, SeveralFaces
+from tools.verdict.clauses import clause
 from tools.verdict.handles import IN_WORDS
 
 
@@ -128,6 +130,18 @@ def test_two_faces_are_compared_under_one_name(searched: Workspace) -> None:
     assert facts == {
         "P1": "same person", "E1": "same person", "E7": "alike", "E8": "same photograph",
     }  # fmt: skip
+
+
+def test_comparing_a_swap_with_its_original_says_which_was_altered(
+    case: Unmask, home: Path, tmp_path: Path
+) -> None:
+    """The chat's tool draws the conclusion of a search: one of the two was altered, and which."""
+    workspace, altered = workspace_of(case), tmp_path / "altered.jpg"
+    save_forgery(altered_portrait(case), altered)
+    original, swap = workspace.add_photo(home / "SECRET_NAME.png"), workspace.add_photo(altered)
+    facts = {fact.id: fact for fact in workspace.compare(original, swap).facts}
+    assert clause(facts["C1.E34"]).endswith("one of them was altered")
+    assert clause(facts["C1.E37"]).endswith("the second was altered")
 
 
 def test_a_group_asks_which_face_is_meant_and_remembers(workspace: Workspace, home: Path) -> None:

@@ -323,3 +323,9 @@ def test_threads_share_a_gallery(gallery: Gallery) -> None:
         seen = [future.result() for future in futures]
     assert all(count % 10 == 0 for count in seen)
     assert gallery.counts().faces == 100
+
+
+def test_where_no_gallery_was_made_the_message_says_so_plainly(tmp_path: Path) -> None:
+    """No list of none, and the command that makes one."""
+    with pytest.raises(SetupError, match="no gallery was made yet, so there is no 'default': make"):
+        Gallery.open_existing(tmp_path)

@@ -76,7 +76,12 @@ def test_a_distance_map_without_a_far_region_is_not_drawn() -> None:
     near = ReferenceMap(CROP, heat, heat, standardised=True, far=())
     assert NO_FINDING_TEXT in near.text
     assert not near.displayed_heatmap.any()
-    assert ReferenceMap(CROP, heat, heat, standardised=True, far=("mouth",)).displayed_heatmap.any()
+    heat[:2] = 5.0
+    far = ReferenceMap(CROP, heat, heat, standardised=True, far=("mouth",), drawn_from=4.0)
+    assert (far.displayed_heatmap[:2] == 1.0).all()
+    assert (far.displayed_heatmap[2:] < 0).all(), "what is usual is not red, whatever is far"
+    own = ReferenceMap(CROP, heat, heat, standardised=False, far=None)
+    assert (own.displayed_heatmap[2:] < 0).all(), "nor on a scale of its own"
 
 
 def _rows(rng: np.random.Generator, persons: int) -> list[Row]:

@@ -132,12 +132,17 @@ def test_what_cannot_be_checked_is_said_and_the_rest_is_done(
     report = case.check([photos / name for name in names])
     assert the_face(report).verdict == "forged"
     assert [problem.path.name for problem in report.problems] == list(names[:3])
+    assert "unmask find" in report.next_step, "a collection may prove what a check cannot"
+    rows = [problem.to_json() for problem in report.problems]
+    assert not [row for row in rows if str(photos) in str(row["reason"])]
     assert [type(problem.error) for problem in report.problems] == [
         UnreadableImage, NoFace, UnreadableImage,
     ]  # fmt: skip
     assert all(problem.named for problem in report.problems)
     (tmp_path / "empty").mkdir()
-    (empty,) = case.check(tmp_path / "empty").problems
+    nothing = case.check(tmp_path / "empty")
+    assert nothing.next_step.startswith("No face was checked: ")
+    (empty,) = nothing.problems
     assert empty.named and "is empty" in empty.text
     folder = case.check(photos).problems
     assert {it.path.name for it in folder} == {"notes.jpg", "plain.png"}
@@ -207,7 +212,15 @@ def test_comparing_says_person_photograph_and_places(
     )  # fmt: skip
     swap = case.compare(ada, altered)
     assert swap.same_photograph and swap.person != "same person"
-    assert swap.differing_places
+    assert swap.altered == "second"
+    one_altered, which, *_ = swap.sentences
+    assert one_altered.startswith("One of the two was altered: they are the same photograph")
+    assert "the second one was most likely altered" in which
+    assert any("published first" in it for it in swap.sentences)
+    assert case.compare(altered, ada).altered == "first"
+    for found in (copy, swap):  # what is usual between two photographs excuses nothing here
+        assert not any("No part of the face" in it for it in found.sentences)
+    assert copy.altered is None and "changed no more" in copy.sentences[-1]
     strangers = case.compare(ada, photos / "tom.png")
     assert strangers.person != "same person"
     assert not strangers.same_photograph

@@ -154,7 +154,8 @@ def test_the_assessment_says_where_it_was_placed_and_by_what() -> None:
     assert (given.identity_place, given.fake_place, given.faces) == ("high", "low", 100)
     assert given.identity_band == RULE.for_gallery_size(100).identity_band
     assert given.notes[0] == (
-        "10 of 40 made-up swaps also passed (25 %; at most 39 % at 95 % confidence)"
+        "10 of 40 made-up swaps (each judged beside photos of the person) also passed (25 %; at "
+        "most 39 % at 95 % confidence)"
     )
     assert "among 100 faces" in " ".join(given.notes)
     assert not RULE.assess(scores(HIGH, HIGH), usable=True).unseen

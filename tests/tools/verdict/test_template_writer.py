@@ -116,7 +116,7 @@ def test_the_opening_cites_what_decides_the_verdict(
 @pytest.mark.parametrize(
     ("share", "said"),
     [(0.99, "is higher than in 99 %"), (0.88, "is raised, higher than in 88 %"),
-     (0.5, "No score behind it stands out")],
+     (0.5, "None of the scores behind it is higher than usual")],
 )  # fmt: skip
 def test_how_far_a_score_stands_out_is_what_was_measured(share: float, said: str) -> None:
     """Above 95 % of authentic photos it stands out, above 80 % it is raised, else neither."""

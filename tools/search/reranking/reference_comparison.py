@@ -162,8 +162,8 @@ class ReferenceMap:
     `crop` (s, s, 3) uint8 RGB is the hit's aligned face, `distances` (h, w) are the distances of
     its cells. `heatmap` (h, w) is drawn: distances above the typical value in standard deviations,
     or, if typical values were not measured for this encoder (`standardised` False), above the
-    face's own median. `far` names the regions whose mean is at least `FAR_STANDARD_DEVIATIONS` and
-    exceeds what other authentic photos of one person reach; None if that is unknown.
+    face's own median. `far` names the regions whose mean is at least `drawn_from` standard
+    deviations, which other authentic photos of one person do not reach; None if that is unknown.
     """
 
     crop: np.ndarray
@@ -171,6 +171,7 @@ class ReferenceMap:
     heatmap: Floats
     standardised: bool
     far: tuple[str, ...] | None
+    drawn_from: float = FAR_STANDARD_DEVIATIONS
 
     @property
     def score(self) -> float:
@@ -179,8 +180,11 @@ class ReferenceMap:
 
     @property
     def displayed_heatmap(self) -> Floats:
-        """The heat map to draw: all zero if it is known that nothing stands out."""
-        return np.zeros_like(self.heatmap) if self.far == () else self.heatmap
+        """The heat map to draw: what exceeds the usual; all zero if nothing is known to stand out.
+
+        Without this, a face that is as far as other photos of one person would be red all over.
+        """
+        return np.zeros_like(self.heatmap) if self.far == () else self.heatmap - self.drawn_from
 
     @property
     def text(self) -> str:
@@ -228,7 +232,7 @@ def reference_map(
         FAR_STANDARD_DEVIATIONS if scale is None else max(FAR_STANDARD_DEVIATIONS, scale.finding)
     )
     far = _far(heat, face, encoder, finding=finding)
-    return ReferenceMap(crop, distances, heat, standardised=True, far=far)
+    return ReferenceMap(crop, distances, heat, standardised=True, far=far, drawn_from=finding)
 
 
 def _baseline(encoder: Encoder) -> ReferenceBaseline | None:

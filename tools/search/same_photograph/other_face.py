@@ -79,7 +79,14 @@ def other_face(
     picture: LocalFeatures, face: Face, other: LocalFeatures, faces: Sequence[FaceRecord]
 ) -> OtherFace | None:
     """The proof that `other`, which shows `faces`, is `picture` with another `face`; or None."""
-    alignment = align_features(picture, other, first_face=face.box)
+    return replaced_face(align_features(picture, other, first_face=face.box), face, faces)
+
+
+def replaced_face(
+    alignment: Alignment, face: Face, faces: Sequence[FaceRecord]
+) -> OtherFace | None:
+    """The proof that the second picture of an alignment, which shows `faces`, is the first one with
+    another `face`; or None."""
     if not faces or not _shows_another(alignment):
         return None
     boxes = [_mapped(it.face.box, alignment) for it in faces]
