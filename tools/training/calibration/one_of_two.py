@@ -40,7 +40,8 @@ from tools.search.scoring import scores_without_query
 from tools.training.calibration.benchmark_cases import LabelledPortrait, portraits, split_persons
 from tools.training.calibration.components import CalibrationModels
 from tools.training.calibration.detector_pictures import dfdc_files
-from tools.training.calibration.verdict import ScoredSample, cached, fit_question, load_models
+from tools.training.calibration.questions import ScoredSample, fit_question
+from tools.training.calibration.verdict import cached, load_models
 from tools.training.data.forgery_pool import read_rgb
 from tools.training.data.harmless_edits import EDITS
 from tools.verdict.calibration import Scores

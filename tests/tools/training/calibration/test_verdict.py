@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tools.training.calibration.benchmark_cases import BenchmarkFile, LabelledComparison
-from tools.training.calibration.verdict import FACE_AND_IMAGE, ScoredSample, _question, fit_rule
+from tools.training.calibration.questions import ScoredSample, cross_validated_question
+from tools.training.calibration.verdict import FACE_AND_IMAGE, fit_rule
 from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
 
 pytestmark = pytest.mark.fast
@@ -129,7 +130,7 @@ def test_edges_are_fitted_on_persons_whom_the_calibrator_has_not_seen() -> None:
         for person in range(40)
         for _ in range(rng.integers(1, 4))
     ]  # fmt: skip
-    fitted = _question(tuple(f"of {person}" for person in range(40)), told)
+    fitted = cross_validated_question(tuple(f"of {person}" for person in range(40)), told)
     assert fitted is not None
     forged = np.array([it.forged for it in told])
     # The calibrator knows each person by heart; of a person left out it knows nothing.
