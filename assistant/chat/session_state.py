@@ -477,7 +477,7 @@ class ChatSession:
 def _unreadable(error: UnreadableImage, photo: Path | None) -> str:
     """An error message with the unreadable photo's name as the user knows it."""
     broken = "The photo" if photo is None else photo.name
-    return f"{broken}: {error.reason}. Nothing was sent; choose another photo and send again."
+    return f"{broken}: {error.reason_text}. Nothing was sent; send another photo."
 
 
 def _plain(hit: Hit) -> tuple[CheckedSentence, ...]:

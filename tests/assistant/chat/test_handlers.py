@@ -109,6 +109,7 @@ def test_a_broken_photo_leaves_the_question(
     updates = list(handlers.ask(new_token(), GALLERY, message, REQUEST))
     said = updates[-1][0][-1]["content"].replace("&#95;", "_")
     assert "SECRET_TEXT.jpg" in said and "not an image" in said.replace("&#58;", ":")
+    assert "export it as JPEG" in said, "the same way on as from the command line"
     assert str(tmp_path) not in said
     assert updates[-1][3]["value"]["text"] == "find fakes"
     assert not photo.exists()
