@@ -40,7 +40,8 @@ WHICH_FOLDER = "Which folder do you mean?"
 WHICH_DATE = "Which date do you mean?"
 UNSURE = (
     "I am not sure what you ask for. Ask why a hit got its verdict, where it looks forged, how it "
-    "compares with your photo, or which hits have a verdict."
+    "compares with your photo, or which hits have a verdict. You can also ask about this program "
+    "and its accuracy, how data is deleted, or for a report."
 )
 WHICH_AUTHENTIC = "Which of the photos is known to be authentic?"
 OFFERS = (
@@ -52,6 +53,16 @@ NO_PROOF = "A verdict is a reason to look, not a proof."
 
 VERDICTS_STAY = "No verdict changes."
 """For the application, about decisions of the user."""
+
+NOTHING_CHANGED = "Nothing was changed."
+ONE_BY_ONE = "Hits are marked one by one, and each mark can be undone."
+SAME_QUESTION = "These probabilities answer the same question:"
+NOT_RANKED = (
+    "They cannot be ranked, because probabilities that answer different questions do not compare:"
+)
+ALSO_POSSIBLE = UNSURE[UNSURE.index("You can also") :]
+NO_ALL_CLEAR = "This is no all-clear: other verdicts can hide a forgery."
+"""For the application, as they stand in its answers."""
 
 TOOL_REFUSED = "The tool could not answer that."
 """For the application, when nothing of a model's answer is left; no model may say it."""

@@ -33,7 +33,10 @@ ABOUT = {
         "Everything stays on this machine: photos, galleries, cases and models. The one exception "
         "is a chat model on a server: if its address is configured, questions and pictures of the "
         "conversation go to that server. Files of cases can be read by their owner only, and "
-        "`unmask lock` encrypts them. Faces of other people in a picture are shown blurred."
+        "`unmask lock` encrypts them. Faces of other people in a picture are shown blurred. To "
+        "delete what is stored about a person, run `unmask forget --person PHOTO`: it lists each "
+        "face with its certainty and asks first; `--image`, `--case` and `--gallery` delete one of "
+        "these."
     ),
     "law": (
         "This is no legal advice. A verdict is a reason to look, and no proof. Keep the original "
@@ -54,14 +57,20 @@ MISSED_MEANS = (
     "It was then tested on forgeries that no part had learnt from; a forgery is missed if its "
     "verdict is no forgery found."
 )
+ACCUSED = (
+    "Of $photos authentic photos of the searched person, $accused called an impersonation; of 100 "
+    "other authentic photos, up to $most may be (at 95 % confidence)."
+)
+ACCUSED_EARLIER = "This was measured on $date with earlier weights, and not yet with these."
+ACCUSED_UNKNOWN = "How many authentic photos are called an impersonation was not measured."
 MISSED = (
-    "Of $forgeries $what, $missed missed; of other forgeries like these, up to $most in 100 may be "
-    "(at 95 % confidence)."
+    "Of $forgeries $what, $missed missed; of 100 other $kind, up to $most may be (at 95 % "
+    "confidence)."
 )
 NOT_TESTED = "How many forgeries of unknown kinds it misses was not measured."
 ERROR_LIMIT = (
-    "In the other direction, at most $percent of 100 authentic faces should read as forged, if the "
-    "people are like those of the test."
+    "The threshold was set so that at most $percent of 100 authentic faces of a new person read as "
+    "forged, if the people are like those of the test."
 )
 NOT_FITTED = "The models in use are not calibrated: there are no verdicts, and no figures for them."
 """Sentences with figures, for `accuracy`."""

@@ -61,14 +61,15 @@ class PlannedAnswers:
         *,
         before: tuple[CheckedSentence, ...] = (),
         left: tuple[str, ...] = (),
+        offers: tuple[str, ...] = (),
     ) -> Iterator[Event]:
         """Record the application's answer to calls that were made; no model is asked for words.
 
         `before` are sentences that precede it; `left` are questions that were not come to, offered
-        again.
+        again; `offers` are further requests that the user may press.
         """
         began = time.perf_counter()
-        yield self._recorded(planned, answered, before, left=left, began=began)
+        yield self._recorded(planned, answered, before, left=left, offers=offers, began=began)
 
     def _recorded(
         self,
@@ -77,6 +78,7 @@ class PlannedAnswers:
         said: tuple[CheckedSentence, ...],
         *,
         left: tuple[str, ...] = (),
+        offers: tuple[str, ...] = (),
         began: float,
     ) -> Event:
         workspace, pending = self.calls.workspace, self.calls.questions.pending
@@ -90,7 +92,7 @@ class PlannedAnswers:
             CheckedSentence(text, (), "plain") for text in (planned.extra_text, unreached) if text
         ]
         results = [result for _, result in answered]
-        offers = (*left, *offers_after(results, workspace.last_search))
+        offers = (*left, *offers, *offers_after(results, workspace.last_search))
         duration_s = time.perf_counter() - began
         return self.calls.record_text(ModelText(tuple(sentences), None, duration_s, offers))
 

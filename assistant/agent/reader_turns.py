@@ -8,16 +8,20 @@ from dataclasses import dataclass, replace
 
 from assistant.agent.directed_turns import PlannedTurn, quoted_list
 from assistant.agent.planned_answers import PlannedAnswers
+from assistant.agent.requests.file_names import NamedFiles, find_files
+from assistant.agent.requests.instructions import accepted
 from assistant.agent.requests.parts import Part, read_parts
 from assistant.agent.requests.planning import Plan, Request, plan_request
 from assistant.agent.requests.reader import ReadsRequests
-from assistant.agent.requests.state import state_of
+from assistant.agent.requests.state import ListedHit, state_of
 from assistant.agent.turn_calls import Event, TurnCalls
+from assistant.conversation.languages import remark_on_language
 from assistant.conversation.quotations import strip_quotations
 from assistant.conversation.steps import ToolCall, UserTurn
 from assistant.grounding.checker import FactContext
 from assistant.grounding.fallback_answers import written as filled_in
 from prompts import phrases
+from tools.verdict.interpretation import describe_question
 
 READ_CALL_PREFIX = "read_"
 """Prefix of the ids of calls that answer what the request reader understood."""
@@ -33,11 +37,16 @@ class ReaderTurns:
 
     def turn(self, asked: UserTurn) -> Iterator[Event]:
         """Answer each part of what the user asked."""
-        text = strip_quotations(asked.text)
-        parts, unclear = read_parts(self.reader, text, with_photo=bool(asked.photos))
-        made, said = list[ToolCall](), set[str]()
+        steps = self.calls.case.steps()
+        text = accepted(strip_quotations(asked.text), state_of(steps).offered)
+        if text is None:
+            yield from self.answers.word(PlannedTurn(extra_text=phrases.NOTHING_CHANGED), ())
+            return
+        files = find_files(text, self._listed(), self.calls.case.photo_names())
+        parts, unclear = read_parts(self.reader, files.text, with_photo=bool(asked.photos))
+        about_language, made, said = remark_on_language(asked.text, steps), [], set[str]()
         for number, part in enumerate(parts, start=1):
-            plan = self._planned(part, first=number == 1)
+            plan = self._planned(part, files, first=number == 1)
             calls = _not_yet_made(plan, made)
             last = number == len(parts)
             if (not calls and plan.calls) or (plan.text and plan.text in said):
@@ -50,24 +59,47 @@ class ReaderTurns:
             self.calls.questions.resume_with(PlannedTurn(calls))
             refused = not all(result.ok for _, result in answered)
             fact = FactContext.of(self.calls.workspace).fact
-            last_words = f"I am not sure what you ask for with {quoted_list(unclear)}."
+            ends = last or refused
+            notes = [plan.note]
+            if unclear and ends:
+                notes += [f"I am not sure what you ask for with {quoted_list(unclear)}."]
+                notes += [phrases.ALSO_POSSIBLE]
+            notes += [about_language] if ends else []
             yield from self.answers.word(
-                PlannedTurn(calls, extra_text=last_words if unclear and (last or refused) else ""),
+                PlannedTurn(calls, extra_text=" ".join(filter(None, notes))),
                 answered,
                 before=() if calls else tuple(filled_in(plan.text, fact)),
                 left=tuple(it.text for it in parts[number:]) if refused else (),
+                offers=plan.offers,
             )
             if refused:
                 return
 
-    def _planned(self, part: Part, *, first: bool) -> Plan:
+    def _planned(self, part: Part, files: NamedFiles, *, first: bool) -> Plan:
         """The plan of a part in the present state; photos that came along belong to the first."""
         if not part.sure:
             return Plan(text=phrases.UNSURE)
         state = state_of(self.calls.case.steps())
         if not first:
             state = replace(state, new=())
-        return plan_request(Request(part.name, part.text, state, self._folders()))
+        notes = files.notes if first else ()
+        return plan_request(
+            Request(part.name, part.text, state, self._folders(), self._listed(), notes, files.lost)
+        )
+
+    def _listed(self) -> list[ListedHit]:
+        """What a request may name the listed hits by."""
+        return [
+            ListedHit(
+                hit.handle,
+                hit.assessment.verdict,
+                describe_question(hit.assessment.question),
+                hit.assessment.fake_probability,
+                tuple(path.name for path in hit.paths),
+                () if hit.version is None else tuple(it.name for it in hit.version.paths),
+            )
+            for hit in self.calls.workspace.hits
+        ]
 
     def _folders(self) -> list[str]:
         """The names of the folders of the listed hits."""

@@ -17,11 +17,11 @@ from assistant.grounding.citations import (
     split_citations,
 )
 from assistant.report.explained_terms import explained_html, term_meaning
-from tools.verdict.handles import IN_WORDS, Fact
+from tools.verdict.handles import CITATION_PATTERN, IN_WORDS, Fact
 from tools.verdict.units import NOT_MEASURED, describe_usual
 
-_REFERENCE = re.compile(r"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*)\]")
-"""References of the plain writer's sentences: `[H3.E2]`, or `[E2]` where the text is about one
+_REFERENCE = re.compile(rf"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*)\]|{CITATION_PATTERN.pattern}")
+"""References of fixed wording: `[H3.E2]`, `[H3.verdict]`, or `[E2]` where the text is about one
 hit."""
 
 SOURCE_LABELS = {
@@ -34,7 +34,7 @@ SOURCE_LABELS = {
         "No measurement supports this: it is the language model's own statement.",
     ),
     "plain": (
-        "plain writer",
+        "fixed wording",
         "Written from the measurements by fixed templates, without a language model.",
     ),
 }
@@ -45,18 +45,27 @@ def sentences_html(
 ) -> str:
     """Sentences as HTML, grouped by writer and marked with the writer.
 
+    Fixed wording is marked only beside a language model's: by itself, the mark would say nothing.
     `subject` ("H3") is the subject of bare citations such as `[E2]`. The result is one line without
     blank lines, so that a Markdown renderer leaves it unchanged.
     """
     runs = groupby(sentences, key=displayed_source)
-    return "".join(_run(source, tuple(said), fact, subject) for source, said in runs)
+    mixed = any(displayed_source(it) != "plain" for it in sentences)
+    return "".join(_run(source, tuple(said), fact, subject, marked=mixed) for source, said in runs)
 
 
-def _run(source: str, sentences: Iterable[CheckedSentence], fact: FactLookup, subject: str) -> str:
+def _run(
+    source: str,
+    sentences: Iterable[CheckedSentence],
+    fact: FactLookup,
+    subject: str,
+    *,
+    marked: bool,
+) -> str:
     name, meaning = SOURCE_LABELS[source]
     said = " ".join(_sentence(sentence, fact, subject) for sentence in sentences)
-    mark = f'<span class="who" title="{escape(meaning)}">{escape(name)}</span>'
-    return f'<div class="said by-{escape(source)}">{said} {mark}</div>'
+    mark = f' <span class="who" title="{escape(meaning)}">{escape(name)}</span>' if marked else ""
+    return f'<div class="said by-{escape(source)}">{said}{mark}</div>'
 
 
 def _sentence(sentence: CheckedSentence, fact: FactLookup, subject: str) -> str:
@@ -100,7 +109,8 @@ def references_html(text: str, fact: FactLookup, *, subject: str = "") -> str:
     end = 0
     for match in _REFERENCE.finditer(text):
         parts.append(escape_html(text[end : match.start()]))
-        handle = match[1] if "." in match[1] else f"{subject}.{match[1]}"
+        named = match[1] or match[2]
+        handle = f"{subject}.{named}" if re.fullmatch(r"[EP]\d+", named) else named
         parts.append(_chip(handle, fact(handle), valued=False))
         end = match.end()
     parts.append(escape_html(text[end:]))

@@ -3,6 +3,9 @@
 A list, a decision and a project text are known exactly, so a model has nothing to add.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from assistant.conversation.steps import CheckedSentence, ToolCall, ToolResult
 from prompts import phrases
 from tools.agent_tools.hit_filter import HitFilter
@@ -66,15 +69,29 @@ def _listed(data: dict[str, object], wanted: HitFilter) -> str:
     handles = [str(each) for each in data["listed"]]  # type: ignore[attr-defined]
     why = wanted.describe()
     if not handles:
-        return f"No hit is listed ({why})." if why else "No hit is listed."
+        return _without_match(data, wanted)
     by_rank = data["sorted by"] == "rank"
-    named = (
-        format_hit_ranges([int(each[1:]) for each in handles])
-        if by_rank
-        else join_with_and(handles)
-    )
+    named = _ranges(handles) if by_rank else join_with_and(handles)
     every = "all hits, " if data["count"] == "all" else ""
     return f"Listed: {every}{named} ({why})." if why else f"Listed: {every}{named}."
+
+
+def _ranges(handles: Sequence[str]) -> str:
+    return format_hit_ranges(sorted(int(each[1:]) for each in handles))
+
+
+def _without_match(data: dict[str, object], wanted: HitFilter) -> str:
+    """That no hit fits, in words that nobody can take for an all-clear."""
+    kept = [str(each) for each in data.get("still listed", ())]  # type: ignore[attr-defined]
+    why = replace(wanted, sort="rank").describe()
+    if not why:
+        return "No hit is listed."
+    alone = wanted.criteria == ("verdict",)
+    said = f'No hit has the verdict "{wanted.verdict}"' if alone else f"No hit fits ({why})"
+    if kept:
+        said += f"; the list still shows {_ranges(kept)}"
+    accuses = wanted.verdict == "impersonation" or wanted.forged is not None
+    return f"{said}. {phrases.NO_ALL_CLEAR}" if accuses else f"{said}."
 
 
 def _remarks(data: dict[str, object]) -> str:
@@ -105,7 +122,7 @@ def _marked(workspace: Workspace, data: dict[str, object]) -> tuple[CheckedSente
         verdict = ""
     if not verdict.startswith(str(data["verdict"])):
         return _plain(f"{said}; no verdict changes.")
-    return _plain(f"{said}; the verdict stays: {verdict} [{handle}.verdict].", f"{handle}.verdict")
+    return _plain(f"{said}; the verdict stays: {verdict}.", f"{handle}.verdict")
 
 
 def _undone(workspace: Workspace, data: dict[str, object]) -> tuple[CheckedSentence, ...]:

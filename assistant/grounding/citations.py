@@ -85,7 +85,7 @@ def render_citations(
 ) -> str:
     """Join sentences into one text, with clauses and values in place of citations.
 
-    `mark` marks the plain writer's sentences among a model's; unchecked ones are always marked.
+    `mark` marks fixed wording among a model's sentences; unchecked ones are always marked.
     """
     mark = mark and any(one.text and one.source != "plain" for one in said)
     return join_sentences(tuple(replace(one, text=_text(one, fact, mark=mark)) for one in said))
@@ -98,9 +98,13 @@ def _text(sentence: CheckedSentence, fact: FactLookup, *, mark: bool) -> str:
     if displayed_source(sentence) == "unchecked":
         return f"{text} {UNCHECKED_MARK}"
     if sentence.source == "plain":
-        # The plain writer has typed clauses and values itself; its citations are for reference.
-        return f"{text} (plain)" if mark else text
+        # Fixed wording has typed clauses and values; its references are buttons of the page.
+        text = _REFERENCE.sub("", text)
+        return f"{text} (fixed wording)" if mark else text
     return "".join(_piece(piece) for piece in split_citations(text, fact))
+
+
+_REFERENCE = re.compile(rf"\s*(?:{CITATION_PATTERN.pattern})")
 
 
 def displayed_source(sentence: CheckedSentence) -> str:

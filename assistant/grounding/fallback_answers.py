@@ -17,6 +17,7 @@ from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.verdict.clauses import format_hit_ranges
 from tools.verdict.handles import CITATION_PATTERN, VERDICT_KEYS, cited_handles
+from tools.verdict.interpretation import describe_band, describe_question
 from tools.verdict.rule import VERDICTS, Verdict
 
 
@@ -72,7 +73,7 @@ def describe_result(
         return describe_casework(workspace, call, result)
     if result.ok and result.name == "score_fake" and image.startswith("H"):
         try:
-            return tuple(explain_hit(workspace, image))
+            return (*explain_hit(workspace, image), *_band(workspace, image))
         except ToolError:
             return ()
     text = _about(result, image) if result.ok else _refusal(call)
@@ -99,6 +100,33 @@ def explain_hit(workspace: Workspace, handle: str) -> list[CheckedSentence]:
         _cited(sentence.text, [f"{handle}.{id_}" for id_ in sentence.cites])
         for sentence in workspace.hit(handle).explain(handle)
     ]
+
+
+def _band(workspace: Workspace, handle: str) -> tuple[CheckedSentence, ...]:
+    """Why a probability leaves a forgery open, if that is why the hit is inconclusive."""
+    given = workspace.hit(handle).assessment
+    if given.verdict != "inconclusive" or given.identity_place != "high":
+        return ()
+    limits = describe_band(given)
+    if not limits or given.fake_place != "within":
+        return ()
+    accused = next(
+        (
+            hit
+            for hit in workspace.hits
+            if hit.verdict == "impersonation" and hit.assessment.question != given.question
+        ),
+        None,
+    )
+    said = [limits]
+    if accused is not None:
+        question = describe_question(accused.assessment.question)
+        judged = question if question.startswith("judged") else f"judged {question}"
+        said.append(
+            f"{accused.handle} was {judged}, which has other limits: the two probabilities do not "
+            "compare."
+        )
+    return tuple(CheckedSentence(text, (f"{handle}.P2",), "plain") for text in said)
 
 
 def _cited(text: str, ids: Sequence[str]) -> CheckedSentence:

@@ -143,7 +143,9 @@ class CaseworkTools:
 
     def about_unmask(self, topic: str) -> tuple[str, str]:
         """About Unmask: abilities, accuracy, method, limits, privacy, law or indexing."""
-        text = project_texts.about_unmask(topic, self._workspace.instruments.rule)
+        models = self._workspace.instruments
+        judged_by = getattr(models, "judged_by", "")
+        text = project_texts.about_unmask(topic, models.rule, judged_by=judged_by)
         return _compact({"topic": topic.strip().casefold(), "text": text}), text
 
 
@@ -154,7 +156,7 @@ def _list(found: HitList) -> dict[str, Any]:
         "filtered by": found.filter.criteria,
         "sorted by": found.filter.sort,
     }
-    optional = {"hidden": found.hidden, "limits": found.limits}
+    optional = {"hidden": found.hidden, "limits": found.limits, "still listed": found.kept}
     return content | {name: value for name, value in optional.items() if value}
 
 

@@ -78,7 +78,8 @@ MAX_NOTE_LENGTH = 2000
 class HitList:
     """The listed `hits` by handle, in order, out of `total`; `hidden` ones are left out.
 
-    `limits` says where dates come from, if they decided anything.
+    `limits` says where dates come from, if they decided anything. If no hit fits a new filter,
+    `hits` is empty, and the list stays as it was, with the hits in `kept`.
     """
 
     hits: tuple[str, ...]
@@ -86,6 +87,7 @@ class HitList:
     total: int
     hidden: tuple[str, ...] = ()
     limits: str = ""
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +140,25 @@ class Review:
         return self._filter if self._filtered is self._findings() else HitFilter()
 
     def list_hits(self, wanted: HitFilter) -> HitList:
-        """Filter and sort the hits of the latest search; ToolError without one."""
+        """Filter and sort the hits of the latest search; ToolError without one.
+
+        A filter that no hit fits does not come into force: an empty list reads as an all-clear.
+        """
         findings, before = self._searched(), self.filter
+        found = self._listed_by(wanted)
+        if not found.hits and wanted.criteria:
+            return replace(found, kept=self.listed().hits)
         self._filter, self._filtered = wanted, findings
         if wanted != before:
             self._history.append(_FilterChange(findings, before))
-        return self.listed()
+        return found
 
     def listed(self) -> HitList:
         """The hits that the filter in force lists; ToolError before a search."""
-        hits, wanted = self._searched().hits, self.filter
+        return self._listed_by(self.filter)
+
+    def _listed_by(self, wanted: HitFilter) -> HitList:
+        hits = self._searched().hits
         hidden = () if wanted.decision == "hidden" else tuple(
             hit.handle for hit in hits if self.decision_word(hit) == "hidden"
         )  # fmt: skip

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from tools.checkpoints.table import PUBLIC_HEAD, Profile
+from tools.checkpoints.table import PUBLIC_HEAD, WEIGHTS_DIR, Profile
 from tools.detectors.calibration import Calibration
 from tools.detectors.clip_heads.head_files import head_header
 from tools.detectors.folders import (
@@ -28,6 +28,10 @@ RequiredInput = Literal["features", "pixels"]
 METRICS_FILE = "FIGURES.json"
 GROUPS_FILE = "GROUPS.json"
 """Error rates by group of people; `dataset` is <data set>/<kind of group>/<group>."""
+
+ACCUSED_FILE = "ACCUSED.json"
+"""How many authentic photos of the searched person the verdict calls an impersonation; its
+checkpoint is that of all parts that judge (`judged_by`), empty if the run did not note it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,3 +291,10 @@ def read_metrics(folder: Path, name: str = METRICS_FILE) -> tuple[MetricRecord, 
         return tuple(MetricRecord(**{**row, "interval": tuple(row["interval"])}) for row in rows)
     except (ValueError, TypeError, KeyError) as error:
         raise SetupError(f"{path} is damaged: {error}; install Unmask again") from error
+
+
+def false_accusations(judged_by: str) -> tuple[MetricRecord | None, bool]:
+    """The latest record in `ACCUSED_FILE`, None without any, and whether it is of these weights."""
+    rows = read_metrics(WEIGHTS_DIR / "heads", ACCUSED_FILE)
+    ours = [row for row in rows if judged_by and row.checkpoint == judged_by]
+    return (ours or list(rows) or [None])[-1], bool(ours)

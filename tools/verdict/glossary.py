@@ -440,7 +440,7 @@ _CHAT_TERMS: _Rows = (
         "or a number: the application fills these in.",
     ),
     (
-        "plain writer|plain",
+        "fixed wording|plain writer|plain",
         "Sentences that fixed templates wrote from the measurements, without a language model.",
     ),
     ("unchecked", "The chat model's own words. No measurement stands behind them."),

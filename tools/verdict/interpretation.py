@@ -131,6 +131,20 @@ def describe_question(question: QuestionKind | None) -> str:
     return QUESTIONS[question] if question else ""
 
 
+def describe_band(assessment: Assessment) -> str:
+    """The limits that a forgery probability had to cross, as a sentence; empty if not measured."""
+    band, question = assessment.fake_band, assessment.question
+    if band is None or question is None:
+        return ""
+    judged = QUESTIONS[question].removeprefix("judged ")
+    high = f"only above {100 * band.high:.1f} %" if band.high < 1 else "no probability"
+    low = f"only below {100 * band.low:.1f} %" if band.low > 0 else "none"
+    return (
+        f"For a face judged {judged}, {high} counts as forged, and {low} as no sign of forgery: "
+        "between the two the verdict stays open."
+    )
+
+
 def interpret_impersonation(assessment: Assessment) -> str:
     """Whether a face impersonates the query person: the verdict as a likelihood."""
     if assessment.impersonation_probability is None:

@@ -23,13 +23,15 @@ _TOP = re.compile(
     rf"|\b{_NUMBER}\s+(?:(?:best|top|likeliest|strongest|worst|leading)\s+)?"
     r"(?:hits|results|matches|candidates)\b"
     rf"|\b{_NUMBER}\s+(?:(?:best|top|likeliest|strongest|worst|leading|most\s+\w+)\b"
-    r"|(?:deepfakes|fakes|forgeries|faux|falsos|falsas|fälschungen|treffer|resultados|résultats)\b)",
+    r"|(?:deepfakes|fakes|forgeries|faux|falsos|falsas|fälschungen|treffer|resultados|"
+    r"résultats)\b)",
     re.IGNORECASE,
 )
 _FURTHER = re.compile(
     rf"\b(?:next|another|further|other|additional|extra|more|nächsten?|weitere|otros|suivants)\s+"
     rf"{_NUMBER}\b"
-    rf"|\b{_NUMBER}\s+(?:\w+\s+)?(?:more|further|other|others|additional|extra|fresh|weitere|más)\b",
+    rf"|\b{_NUMBER}\s+(?:\w+\s+)?(?:more|further|other|others|additional|extra|fresh|weitere|"
+    rf"más)\b",
     re.IGNORECASE,
 )
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assistant.agent.requests.planning import ACTS
+from assistant.agent.requests.instructions import ACTS
+from assistant.agent.requests.plain_requests import plain_request
 from assistant.agent.requests.slots import term_named
 from tools.verdict.term_lookup import explain_term
 
@@ -90,29 +91,6 @@ SURE_TO_ANSWER, SURE_TO_ACT = 0.25, 0.5
 SURE_OF_A_PART, SURE_TO_ACT_IN_PART = 0.6, 0.75
 """Probabilities from which a part of a text is answered by itself."""
 
-_ALTERED = (
-    r"(?:altered|forged|fake[d]?|changed|manipulated|edited|tampered(?: with)?|swapped|"
-    r"verändert|gefälscht|manipuliert|bearbeitet)"
-)
-_PLAIN = tuple(
-    (re.compile(rf"{words}\W*", re.IGNORECASE), name)
-    for words, name in (
-        (r"undo(?: (?:that|it|this))?", "undo"),
-        (r"why|warum|wieso", "why"),
-        (r"where|wo", "where"),
-        (rf"(?:where|wo) (?:was|is|were|has|wurde|ist|sieht)\b[^?.!]{{0,40}} {_ALTERED}"
-         r"(?: aus)?", "where"),
-        (r"more|mehr", "more"),
-        (r"export", "export"),
-        (r"help|hilfe|what (?:should|can) i do (?:next|now)|what now", "about_abilities"),
-        (r"(?:zeige?|liste)(?: mir)?(?: bitte)? (?:die|alle) (?:echten|authentischen)\b.{0,20}",
-         "which_genuine"),
-        (r"(?:zeige?|liste)(?: mir)?(?: bitte)? (?:die|alle) (?:gefälschten|fälschungen)\b.{0,20}",
-         "which_fake"),
-    )
-)  # fmt: skip
-"""Requests too short or too plain to be left to a reading, as patterns of the whole text."""
-
 _SEVERAL = ("two_find_why", "two_why_where", "two_compare_where")
 """Classes of two requests: they name no third one."""
 
@@ -163,8 +141,7 @@ def read_parts(
 
 
 def _read(reader: "ReadsRequests", text: str, *, with_photo: bool) -> Part:
-    plain = text.strip()
-    known = next((name for pattern, name in _PLAIN if pattern.fullmatch(plain)), None)
+    known = plain_request(text)
     if known is not None and not with_photo:
         return Part(text, known, 1.0)
     reading = reader.read(text, with_photo=with_photo)

@@ -4,44 +4,76 @@ The class says what is asked for; `slots` says about what; the state of the case
 missing. Pure: the same request in the same state gives the same plan.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assistant.agent.requests import slots
+from assistant.agent.requests.conditions import limits_named, numbers_left
 from assistant.agent.requests.counts import parse_further, parse_top
-from assistant.agent.requests.state import CaseState
+from assistant.agent.requests.groups import group_named, ordered_act
+from assistant.agent.requests.instructions import ACTS, doubts, orders
+from assistant.agent.requests.plain_requests import asks_which_is_more_forged
+from assistant.agent.requests.state import CaseState, ListedHit
 from assistant.conversation.steps import ToolCall
 from prompts import phrases
-
-ACTS = ("confirm", "reject", "hide", "unmark", "undo", "export")
-"""Requests that change something: they need more certainty than others."""
+from tools.verdict.clauses import join_with_and
+from tools.verdict.handles import quote_untrusted
+from tools.verdict.units import format_percent
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Calls to run in order, or, without calls, a text of citations and set sentences."""
+    """Calls to run in order, or, without calls, a text of citations and set sentences.
+
+    `note` is shown as it stands after either, and `offers` are requests that the user may press.
+    """
 
     calls: tuple[ToolCall, ...] = ()
     text: str = ""
+    note: str = ""
+    offers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request: its class, its words, the state of the case, the folders of the listed hits."""
+    """A request: its class, its words, the state of the case, and the listed hits.
+
+    `text` holds handles in place of file names (`file_names`); `notes` say which, and `lost` is
+    true if a named file is none of the hits. `folders` are those of the listed hits.
+    """
 
     name: str
     text: str
     state: CaseState
     folders: Sequence[str] = ()
+    listed: Sequence[ListedHit] = ()
+    notes: tuple[str, ...] = ()
+    lost: bool = False
 
 
 def plan_request(request: Request) -> Plan:
     """What answers a request; KeyError for an unknown class."""
+    plan = _plan(request)
+    return replace(plan, note=" ".join(filter(None, (*request.notes, plan.note))))
+
+
+def _plan(request: Request) -> Plan:
     planner = _PLANNERS[request.name]
     if request.state.new and slots.asks_what_is_seen(request.text):
         request, planner = replace(request, name="describe"), _PLANNERS["describe"]
+    if request.lost and request.name in _ABOUT_A_HIT:
+        return Plan(text="[hits.all].")
+    if (special := _order_of_a_group(request) or _ranking(request)) is not None:
+        return special
+    if request.name == "why":
+        request = _meant_by_its_percentage(request)
     missing = _missing(request)
-    return missing if missing is not None else planner(request)
+    if missing is not None:
+        return missing
+    if request.name in ACTS and not orders(request.text, request.name):
+        return _asked_back(request)
+    return planner(request)
 
 
 def known_classes() -> tuple[str, ...]:
@@ -83,6 +115,99 @@ def _missing(request: Request) -> Plan | None:
     if name in _ABOUT_A_HIT and not slots.hits_named(request.text, state):
         return Plan(text=f"[hits.all]. {phrases.WHICH_HIT}")
     return None
+
+
+# -- orders -----------------------------------------------------------------------------------
+
+_OFFERS = {
+    "confirm": "Mark {hits} as confirmed",
+    "reject": "Mark {hits} as rejected",
+    "hide": "Hide {hits}",
+    "unmark": "Take back my decision on {hits}",
+    "undo": "Undo",
+    "export": "Export the report",
+}
+"""What a user may press instead of writing; `plain_requests` reads it."""
+
+_QUESTIONS = {
+    "confirm": "Do you want me to mark {hits} as confirmed?",
+    "reject": "Do you want me to mark {hits} as rejected?",
+    "hide": "Do you want me to hide {hits}?",
+    "unmark": "Do you want me to take back your decision on {hits}?",
+    "undo": "Do you want me to undo the latest decision, note or filter?",
+    "export": "Do you want me to write a report of this case?",
+}
+
+
+def _asked_back(request: Request) -> Plan:
+    """Whether the action is wanted that the words do not order; a doubt is answered as one."""
+    act = request.name
+    if act in ("confirm", "reject") and doubts(request.text):
+        return _call("score_fake", image=_hit(request))
+    return _proposal(act, slots.hits_named(request.text, request.state))
+
+
+def _proposal(act: str, handles: Sequence[str]) -> Plan:
+    hits = join_with_and(handles)
+    note = f"{phrases.NOTHING_CHANGED} {_QUESTIONS[act].format(hits=hits)}"
+    return Plan(note=note, offers=(_OFFERS[act].format(hits=hits),))
+
+
+_GROUPS = ("which_fake", "which_genuine", "which_inconclusive", "which_other", "which_copy",
+           "clear_filter", "confirm", "reject", "hide", "unmark")  # fmt: skip
+"""Classes as which an order about a group of hits may be read."""
+
+
+def _order_of_a_group(request: Request) -> Plan | None:
+    """Hits are marked one by one: which ones an order means is named, and asked back."""
+    act = ordered_act(request.text) or (request.name if request.name in ACTS else "")
+    if request.name not in _GROUPS or act not in _OFFERS or request.state.hits is None:
+        return None
+    if not orders(request.text, act):
+        return None
+    handles = group_named(request.text, request.listed, request.state)
+    if handles is None:
+        return None
+    if not handles:
+        return Plan(text="[hits.all].", note=f"None of them is meant. {phrases.NOTHING_CHANGED}")
+    asked = _proposal(act, handles)
+    return replace(asked, note=f"{phrases.ONE_BY_ONE} {asked.note}")
+
+
+# -- questions about probabilities ------------------------------------------------------------
+
+
+def _ranking(request: Request) -> Plan | None:
+    """Of two or more hits, which is the more likely forgery: only within one question."""
+    if request.state.hits is None or not asks_which_is_more_forged(request.text):
+        return None
+    named = slots.hits_named(request.text, replace(request.state, last=""))
+    known = {hit.handle: hit for hit in request.listed if hit.handle in named}
+    if len(named) < 2 or len(known) < len(named):
+        return None
+    text = " ".join(f"[{handle}.verdict], and [{handle}.P2]." for handle in named)
+    asked = {hit.question for hit in known.values()}
+    if len(asked) == 1 and "" not in asked:
+        return Plan(text=text, note=f"{phrases.SAME_QUESTION} {asked.pop()}.")
+    judged = [f"{it} was {_judged(known[it].question)}" for it in named]
+    return Plan(text=text, note=f"{phrases.NOT_RANKED} {join_with_and(judged)}.")
+
+
+def _judged(question: str) -> str:
+    if not question:
+        return "not measured"
+    return question if question.startswith("judged") else f"judged {question}"
+
+
+def _meant_by_its_percentage(request: Request) -> Request:
+    """ "Why not, if it says 91 %?" is about the hit that says so, if no hit is named."""
+    said = re.search(r"(\d{1,3})\s?(?:%|percent|prozent)", request.text, re.IGNORECASE)
+    if said is None or slots.hits_named(request.text, replace(request.state, last="")):
+        return request
+    shown = [it.handle for it in request.listed if format_percent(it.forged) == f"{said[1]} %"]
+    if len(shown) != 1:
+        return request
+    return replace(request, state=replace(request.state, last=shown[0]))
 
 
 # -- calls ------------------------------------------------------------------------------------
@@ -169,7 +294,24 @@ def _own_photo(request: Request) -> Plan:
 
 
 def _listing(**arguments: object) -> Callable[[Request], Plan]:
-    return lambda _: _call("list_hits", **arguments)
+    def plan(request: Request) -> Plan:
+        limits = limits_named(request.text)
+        date, used = slots.date_named(request.text), limits.words
+        side = slots.date_side_named(request.text) if date else ""
+        dated = {side: date} if side else {}
+        if side:
+            used = (*used, *re.findall(r"[\d./-]*(?:19|20)\d\d[\d./-]*|\b\d{1,2}\b", request.text))
+        # "the best three": lists are not shortened, and handles are no numbers.
+        left = numbers_left(request.text, used)
+        note = (
+            f"I did not apply {join_with_and([quote_untrusted(it) for it in left])}."
+            if left
+            else ""
+        )
+        found = _call("list_hits", **arguments, **limits.arguments, **dated)
+        return replace(found, note=note)
+
+    return plan
 
 
 def _of_folder(request: Request) -> Plan:

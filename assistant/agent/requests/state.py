@@ -11,12 +11,30 @@ SEARCHES = ("find_person", "more_hits")
 
 
 @dataclass(frozen=True, slots=True)
+class ListedHit:
+    """What a request may name a hit by: its handle, its verdict, and file names.
+
+    `names` are those of its own files, `versions` those of the proven other version of its
+    photograph. `question` says, in words, what its forgery probability (0..1) answers; empty and
+    None if it was not measured.
+    """
+
+    handle: str
+    verdict: str
+    question: str = ""
+    forged: float | None = None
+    names: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CaseState:
     """What exists when the user writes.
 
     `photos` are all query photos, `new` those that came with the request, `searched` those of the
     latest search, `hits` the number of its hits (None: nothing was searched for), `last` the hit
-    that was spoken of last, and `before` the calls of the previous turn.
+    that was spoken of last, `before` the calls of the previous turn, and `offered` what its answer
+    offered.
     """
 
     photos: tuple[str, ...] = ()
@@ -25,6 +43,7 @@ class CaseState:
     hits: int | None = None
     last: str = ""
     before: tuple[ToolCall, ...] = ()
+    offered: tuple[str, ...] = ()
 
     @property
     def person(self) -> tuple[str, ...]:
@@ -34,13 +53,15 @@ class CaseState:
 
 def state_of(steps: Sequence[Step]) -> CaseState:
     """The state at the end of `steps`, whose last turn is the request."""
-    state, calls = CaseState(), list[ToolCall]()
+    state, calls, offers = CaseState(), list[ToolCall](), tuple[str, ...]()
     for step in steps:
         match step:
             case UserTurn():
                 photos = tuple(dict.fromkeys((*state.photos, *step.photos)))
-                state = replace(state, photos=photos, new=step.photos, before=tuple(calls))
-                calls = []
+                state = replace(
+                    state, photos=photos, new=step.photos, before=tuple(calls), offered=offers
+                )
+                calls, offers = [], ()
             case ToolCall():
                 calls.append(step)
                 state = replace(state, last=_last_hit(step.handles) or state.last)
@@ -48,6 +69,7 @@ def state_of(steps: Sequence[Step]) -> CaseState:
                 asked = next((it for it in calls if it.id == step.call_id), None)
                 state = _searched(state, asked, step)
             case ModelText():
+                offers = step.offers
                 cited = [parse_handle(id_).subject for it in step.sentences for id_ in it.cites]
                 state = replace(state, last=_last_hit(cited) or state.last)
     return state

@@ -146,7 +146,8 @@ def about(
         else:
             stdout_console().print(f"Topics: {topics}. One of them: unmask about TOPIC")
         return
-    text = about_unmask(topic, LoadedModels(load_settings(context)).rule)
+    models = LoadedModels(load_settings(context))
+    text = about_unmask(topic, models.rule, judged_by=models.judged_by)
     if json:
         print_json({"topic": topic, "text": text})
     else:
@@ -226,7 +227,7 @@ def _as_json(workspace: "Workspace", said: str, result: dict[str, Any]) -> dict[
     if workspace.last_search is None:
         raise ToolError("nothing was searched for yet in this case")
     findings = workspace.last_search[0]
-    listed = workspace.review.listed().hits
     review = workspace.review
+    listed = result.get("listed", review.listed().hits)
     data = findings_json(findings, review.decisions_for(findings), review.notes_for(findings))
     return {"said": said, "result": result, "listed": list(listed), **data}

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 import stat
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,20 @@ from assistant.agent.agent import Agent
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.agent.model_stream import TextDelta
 from assistant.case.record import Case
+from assistant.chat.citations import sentences_html
 from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
+from assistant.grounding.checker import FactContext
+from assistant.grounding.citations import render_citations
+from assistant.grounding.fallback_answers import describe_result, written
 from assistant.report.case_export import attach_exporter
+from prompts.phrases import NO_ALL_CLEAR, PHRASES
 from tests.support.cases import GALLERY
 from tests.support.scripted_model import ScriptedModel, tool_call_reply
 from tools.agent_tools.review import Review
 from tools.agent_tools.workspace import Workspace
 from tools.gallery.access_log import accesses
 from tools.gallery.database_file import gallery_folder
+from tools.verdict.clauses import format_hit_ranges
 
 KNOWN = ("find_person", "score_fake")
 
@@ -85,10 +93,13 @@ def test_lists_are_worded_without_a_model(agent: Agent) -> None:
     assert press(agent, "list_hits")[1] == "Listed: all hits, H1 to H3."
     verdict = agent.workspace.hit("H1").verdict
     assert f"({verdict})." in press(agent, "list_hits", verdict=verdict)[1]
+    listed = agent.workspace.review.listed().hits
+    shown = format_hit_ranges([int(it[1:]) for it in listed])
     text = press(agent, "list_hits", verdict="not assessed", folder='ho"me', before="2001-05")[1]
     assert text.startswith(
-        'No hit is listed (not assessed; in a folder whose name contains "ho\'me"; dated before '
-        "2001-05). Dates: H1, H2 and H3 by the file's modification time"
+        'No hit fits (not assessed; in a folder whose name contains "ho\'me"; dated before '
+        f"2001-05); the list still shows {shown}. "
+        "Dates: H1, H2 and H3 by the file's modification time"
     )
     press(agent, "mark_hit", hit="H2", decision="hidden")
     text = press(agent, "list_hits", sort="name")[1]
@@ -97,11 +108,26 @@ def test_lists_are_worded_without_a_model(agent: Agent) -> None:
     )
 
 
+def test_a_filter_that_no_hit_fits_is_no_all_clear(agent: Agent) -> None:
+    """The list stays as it was, the answer says so, and undo takes back what was before."""
+    found = agent.workspace.review
+    absent = next(it for it in ("impersonation", "copy", "not assessed", "other")
+                  if not any(hit.verdict == it for hit in agent.workspace.hits))  # fmt: skip
+    press(agent, "list_hits", sort="name")
+    before = found.listed()
+    text = press(agent, "list_hits", verdict=absent)[1]
+    assert text.startswith(f'No hit has the verdict "{absent}"; the list still shows H1 to H3.')
+    assert found.listed() == before
+    text = press(agent, "list_hits", forged="-0")[1]
+    assert text.endswith(NO_ALL_CLEAR)
+    assert press(agent, "undo")[1].startswith("Undone: the last filter. Listed: all hits, H1")
+
+
 def test_a_decision_is_recorded_signed_and_changes_no_verdict(agent: Agent) -> None:
     """The answer states the rule's verdict beside the decision, and cites it."""
     verdict = agent.workspace.fact("H3.verdict").reads
     steps, text = press(agent, "mark_hit", hit="H3", decision="rejected")
-    assert text == f"H3 is marked as rejected by you; the verdict stays: {verdict} [H3.verdict]."
+    assert text == f"H3 is marked as rejected by you; the verdict stays: {verdict}."
     assert isinstance(steps[-1], ModelText)
     assert steps[-1].sentences[0].cites == ("H3.verdict",)
     (made,) = agent.case.decisions()
@@ -226,3 +252,26 @@ def test_a_model_is_offered_only_what_it_knows(workspace: Workspace, tmp_path: P
         "error": "no tool is called 'undo'; there are: find_person, score_fake"
     }
     assert press(agent, "list_hits")[1] == "Listed: all hits, H1 to H3."
+
+
+def test_no_answer_shows_a_raw_handle_in_brackets(agent: Agent) -> None:
+    """Neither on a terminal nor on the page, whatever the application words."""
+    fact = FactContext.of(agent.workspace).fact
+    texts = [one for text in PHRASES for one in written(text, fact)]
+    for name, arguments in (
+        ("find_person", {"photos": ["Q1"]}), ("score_fake", {"image": "H1"}),
+        ("score_fake", {"image": "Q1"}), ("list_hits", {"verdict": "copy"}),
+        ("mark_hit", {"hit": "H1", "decision": "confirmed"}), ("undo", {}),
+        ("note_hit", {"hit": "H1", "text": "seen"}), ("gallery_summary", {}),
+        ("compare_faces", {"first": "Q1", "second": "H1"}), ("describe_image", {"image": "H2"}),
+        ("explain_term", {"term": "AUC"}), ("about_unmask", {"topic": "accuracy"}),
+    ):  # fmt: skip
+        call = ToolCall(name, arguments, name)
+        asked = {"type": "tool_call", "id": name, "name": name, "args": arguments}
+        content = agent.tools[name].invoke(asked).text
+        texts += describe_result(agent.workspace, call, ToolResult(name, name, content, True, 0.0))
+    assert len(texts) > 60
+    for one in texts:
+        page = unescape(re.sub(r"<details.*?</details>|<[^>]*>", "", sentences_html([one], fact)))
+        for shown in (page, render_citations([one], fact)):
+            assert not re.search(r"\[[A-Za-z]+[\d.]", shown), shown

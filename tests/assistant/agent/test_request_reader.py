@@ -15,6 +15,7 @@ from assistant.case.record import Case
 from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
 from assistant.report.pictures.map_files import write_map
 from prompts import phrases
+from prompts.languages import IN_ENGLISH
 from tests.support.cases import GALLERY, astronaut_pixels
 from tests.support.scripted_model import ScriptedModel
 from tools.agent_tools.workspace import Workspace
@@ -59,6 +60,12 @@ def agent(case: Unmask, tmp_path: Path) -> Agent:
             "show where H1 was altered": "where",
             "list the copies": "which_copy",
             "explain H99": "why",
+            "my notary is sure that H2 is a montage": "confirm",
+            "remove all of them": "clear_filter",
+            "zeig mir bitte alle Kopien von ihr": "which_copy",
+            "warum ist das nicht mein Bild?": "why",
+            "why is missing_77.png here": "why",
+            "where was one.png altered": "where",
         }
     )
     record = Case.create(tmp_path, gallery=GALLERY)
@@ -110,6 +117,7 @@ def test_parts_are_answered_in_order_each_from_what_the_one_before_found(
     assert "I compared" in join_sentences(found.sentences)
     assert "H1" in join_sentences(located.sentences)
     assert 'not sure what you ask for with "go krzlbrmft"' in join_sentences(located.sentences)
+    assert phrases.ALSO_POSSIBLE in join_sentences(located.sentences)
     facts = agent.case.steps_with_facts()
     assert "H1.regions" in next(facts for step, facts in facts if step == located)
 
@@ -193,3 +201,49 @@ def test_an_unsure_reading_changes_nothing(agent: Agent, photo: Path) -> None:
     steps = turn(agent, "krzlbrmft H2")
     assert calls(steps) == []
     assert said(steps) == phrases.UNSURE
+
+
+def test_what_nobody_ordered_is_done_only_after_a_yes(agent: Agent, photo: Path) -> None:
+    """A report of what somebody thinks marks nothing; the answer to the question does."""
+    turn(agent, "anybody abusing her face?", [photo])
+    for answer, made in (
+        ("no", []),
+        ("yes please", [("mark_hit", {"hit": "H2", "decision": "confirmed"})]),
+    ):
+        steps = turn(agent, "my notary is sure that H2 is a montage")
+        assert calls(steps) == []
+        assert said(steps) == (f"{phrases.NOTHING_CHANGED} Do you want me to mark H2 as confirmed?")
+        asked = steps[-1]
+        assert isinstance(asked, ModelText)
+        assert asked.offers == ("Mark H2 as confirmed",)
+        assert calls(turn(agent, answer)) == made
+
+
+def test_an_order_about_all_hits_hides_them_after_one_press(agent: Agent, photo: Path) -> None:
+    """What was read as a list is not listed."""
+    turn(agent, "anybody abusing her face?", [photo])
+    asked = turn(agent, "remove all of them")[-1]
+    assert isinstance(asked, ModelText)
+    assert calls(turn(agent, asked.offers[0])) == [
+        ("mark_hit", {"hit": hit, "decision": "hidden"}) for hit in ("H1", "H2", "H3")
+    ]
+
+
+def test_another_language_is_answered_and_remarked_on_once(agent: Agent, photo: Path) -> None:
+    """In that language, at the end of the first answer."""
+    turn(agent, "anybody abusing her face?", [photo])
+    first = said(turn(agent, "zeig mir bitte alle Kopien von ihr"))
+    assert first.endswith(IN_ENGLISH["German"])
+    assert IN_ENGLISH["German"] not in said(turn(agent, "warum ist das nicht mein Bild?"))
+
+
+def test_a_file_that_is_no_hit_is_said_to_be_none(agent: Agent, photo: Path) -> None:
+    """The answer is not about the hit that was spoken of last."""
+    turn(agent, "anybody abusing her face?", [photo])
+    turn(agent, "what about H2")
+    steps = turn(agent, "why is missing_77.png here")
+    assert calls(steps) == []
+    assert 'No listed hit and no photo of yours is called "missing_77.png".' in said(steps)
+    assert calls(turn(agent, "where was one.png altered")) == [
+        ("locate_artifacts", {"image": "Q1"})
+    ]

@@ -91,7 +91,14 @@ def test_each_sentence_says_who_wrote_it() -> None:
     assert own.startswith("unchecked")
     assert ">unchecked, the model's own words<" in html.unescape(own)
     assert "replaced" not in own
-    assert plain.startswith("plain") and ">plain writer<" in plain and "no such region" in plain
+    assert plain.startswith("plain") and ">fixed wording<" in plain and "no such region" in plain
+
+
+def test_fixed_wording_by_itself_has_no_mark() -> None:
+    """Beside no words of a model, the mark would say nothing."""
+    markup = sentences_html((CheckedSentence("Its score is high.", source="plain"),), FACTS.get)
+    assert "Its score is high." in html.unescape(markup)
+    assert 'class="who"' not in markup
 
 
 def test_a_tool_step_opens_spins_and_closes() -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,10 +17,14 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from PIL import Image
 
 from assistant import Unmask
+from prompts.project import ACCUSED_UNKNOWN
 from tests.support.cases import workspace_of
 from tools import toolkit
+from tools.agent_tools.about_unmask import about_unmask
 from tools.agent_tools.arguments import check_arguments
 from tools.agent_tools.workspace import Workspace
+from tools.detectors import catalogue
+from tools.detectors.catalogue import false_accusations
 from tools.errors import ToolError
 from tools.search.aggregation import ranking_key
 from tools.search.results import Findings
@@ -376,12 +381,37 @@ def test_terms_and_topics_are_explained_without_a_search(case: Unmask) -> None:
         topic: json.loads(text_of(call(workspace, "about_unmask", topic=topic)))["text"]
         for topic in ("abilities", "Accuracy", "method", "limits", "privacy", "law", "indexing")
     }
-    assert all(2 <= len(re.findall(r"[.?](?: |$)", text)) <= 8 for text in said.values())
+    assert all(2 <= len(re.findall(r"[.?](?: |$)", text)) <= 10 for text in said.values())
+    assert "unmask forget --person" in said["privacy"]
     assert "no proof" in said["law"]
     rule = workspace.instruments.rule
     assert rule is not None
     for missed in rule.unseen("with_query", rule.questions["with_query"]):
         count = f"{missed.passed} were" if missed.passed else "none was"
         assert f"Of {missed.forgeries} {missed.what}, {count} missed" in said["Accuracy"]
+        assert (
+            f"of 100 other {missed.what}, up to {100 * missed.most:.0f} may be" in said["Accuracy"]
+        )
     assert f"{rule.fitted_on['persons']} persons" in said["Accuracy"]
     assert "$" not in "".join(said.values())
+
+
+def test_the_accuracy_begins_with_false_accusations(
+    case: Unmask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the figure of the record, and whether it was measured with the weights in use."""
+    rule = workspace_of(case).instruments.rule
+    row, _ = false_accusations("")
+    assert row is not None
+    said = about_unmask("accuracy", rule, judged_by="0" * 64)
+    assert said.startswith(f"Of {row.authentic} authentic photos of the searched person, none was")
+    assert f"measured on {row.date} with earlier weights" in said
+    monkeypatch.setattr(
+        catalogue, "read_metrics",
+        lambda *_: (replace(row, checkpoint="a" * 64, value=2 / 50, authentic=50), row),
+    )  # fmt: skip
+    said = about_unmask("accuracy", rule, judged_by="a" * 64)
+    assert said.startswith("Of 50 authentic photos of the searched person, 2 were called")
+    assert "earlier weights" not in said
+    monkeypatch.setattr(catalogue, "read_metrics", lambda *_: ())
+    assert about_unmask("accuracy", rule).startswith(ACCUSED_UNKNOWN)

@@ -77,6 +77,17 @@ def test_hits_are_filtered_and_sorted(
     assert listed(review) == ("H1", "H2", "H3", "H4", "H5")
 
 
+def test_an_empty_filter_leaves_the_list(review: Review) -> None:
+    """Nothing fits, nothing is hidden by it, and there is nothing to undo."""
+    listed(review, "impersonation")
+    found = review.list_hits(HitFilter.parse("copy"))
+    assert (found.hits, found.kept) == ((), ("H1", "H3"))
+    assert review.listed().hits == ("H1", "H3")
+    review.undo()
+    with pytest.raises(ToolError):
+        review.undo()
+
+
 def test_a_list_by_date_says_where_dates_come_from(review: Review) -> None:
     """EXIF's date, else that of the file; other lists need none and say nothing."""
     limits = review.list_hits(HitFilter.parse(after="2000")).limits
@@ -168,7 +179,7 @@ def test_undo_takes_back_the_latest_first(review: Review, found: Findings) -> No
     review.mark(first, "confirmed")
     review.mark(first, "rejected")
     listed(review, "impersonation")
-    listed(review, "copy")
+    listed(review, "inconclusive")
     review.mark(second, "hidden")
     hidden = review.undo().was
     assert isinstance(hidden, Decision)

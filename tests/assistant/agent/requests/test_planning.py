@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from assistant.agent.requests.plain_requests import plain_request
 from assistant.agent.requests.planning import Plan, Request, known_classes, plan_request
-from assistant.agent.requests.state import CaseState
+from assistant.agent.requests.state import CaseState, ListedHit
 from assistant.conversation.steps import ToolCall
 from assistant.grounding.sentences import split_sentences
 from assistant.grounding.statements import form_error
@@ -62,7 +63,7 @@ def test_every_plan_is_sound_in_every_state(name: str, state: CaseState) -> None
     workspace: Any = None  # schemas are the same for every workspace
     tools = {tool.name: tool for tool in toolkit(workspace)}
     plan = planned(name, "please do that with H3 and H4, before May 2024, E4, in press", state)
-    assert bool(plan.calls) != bool(plan.text)
+    assert bool(plan.calls) != bool(plan.text or plan.note)
     for call in plan.calls:
         check_arguments(tools, call.name, call.arguments)
     for sentence in split_sentences(plan.text):
@@ -167,3 +168,116 @@ def test_what_is_missing_is_asked_for(name: str, state: CaseState, said: str) ->
     assert not plan.calls
     assert said in plan.text
     assert re.search(r"\[(?!hits\.all\])", plan.text) is None
+
+
+HITS = (
+    ListedHit(
+        "H1", "impersonation", "as one of two versions", 0.99, ("swap7.png",), ("tape_4.mp4",)
+    ),
+    ListedHit("H2", "inconclusive", "beside the query photos", 0.88, ("swap8.png",)),
+    ListedHit("H3", "other", "judged by itself", 0.3, ("a.jpg",)),
+    ListedHit("H4", "inconclusive", "beside the query photos", 0.71, ("b.jpg",)),
+    ListedHit("H5", "other", "", None, ("c.jpg",)),
+)
+FIVE = CaseState(("Q1",), (), ("Q1",), 5, "H2")
+
+
+def about_hits(name: str, text: str, state: CaseState = FIVE) -> Plan:
+    """The plan of a request with known hits."""
+    return plan_request(Request(name, text, state, (), HITS))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "offer"),
+    [
+        ("confirm", "the sheriff is certain that H4 was tampered with", "Mark H4 as confirmed"),
+        ("reject", "would it be fair to dismiss H2?", "Mark H2 as rejected"),
+        ("hide", "who hid H3?", "Hide H3"),
+        ("unmark", "was my decision on H3 withdrawn?", "Take back my decision on H3"),
+        ("export", "my aunt is asking for a report", "Export the report"),
+    ],
+)
+def test_an_action_that_no_words_order_is_asked_back(name: str, text: str, offer: str) -> None:
+    """Nothing is changed; what is offered is read without any reader, and does it."""
+    plan = about_hits(name, text)
+    assert plan.calls == ()
+    assert plan.note.startswith(phrases.NOTHING_CHANGED)
+    assert plan.offers == (offer,)
+    read = plain_request(offer)
+    assert read is not None
+    assert about_hits(read, offer).calls
+
+
+def test_a_doubt_is_answered_with_reasons() -> None:
+    """Not with a decision."""
+    text = "My editor insists that H4 is the forgery. What proof is there?"
+    assert calls(about_hits("confirm", text)) == [("score_fake", {"image": "H4"})]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "offer"),
+    [
+        ("which_other", "remove the ones that show somebody else", "Hide H3 and H5"),
+        ("which_inconclusive", "reject all inconclusive ones", "Mark H2 and H4 as rejected"),
+        ("hide", "keep H1 and hide the rest", "Hide H2, H3, H4 and H5"),
+        ("hide", "hide everything except H1 and H2", "Hide H3, H4 and H5"),
+        ("hide", "hide H2 to H4", "Hide H2, H3 and H4"),
+        ("confirm", "confirm the first two", "Mark H1 and H2 as confirmed"),
+        ("clear_filter", "bin them all", "Hide H1, H2, H3, H4 and H5"),
+    ],
+)
+def test_an_order_about_a_group_names_its_hits(name: str, text: str, offer: str) -> None:
+    """It is never answered with a list of what should go, and one press does what it says."""
+    plan = about_hits(name, text)
+    assert plan.calls == ()
+    assert plan.offers == (offer,)
+    read = plain_request(offer)
+    assert read is not None
+    assert [it.name for it in about_hits(read, offer).calls] == ["mark_hit"] * offer.count("H", 1)
+
+
+def test_one_hit_is_no_group() -> None:
+    """What is named by itself, or by "it", is marked at once; lists stay lists."""
+    assert about_hits("hide", "hide it, those copies bore me").calls
+    assert about_hits("confirm", "mark H4 as one of the fakes").calls
+    assert calls(about_hits("which_copy", "show me all copies")) == [
+        ("list_hits", {"verdict": "copy"})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "arguments", "left"),
+    [
+        ("which_inconclusive", "the unclear ones below 40 percent",
+         {"verdict": "inconclusive", "forged": "0-40"}, ""),
+        ("which_other", "andere Personen, mindestens 30 % ähnlich",
+         {"verdict": "other", "person": "30"}, ""),
+        ("clear_filter", "all hits between 20 and 50", {"forged": "20-50"}, ""),
+        ("which_fake", "fakes since 2023", {"verdict": "impersonation", "after": "2023"}, ""),
+        ("which_fake", "the 3 fakes", {"verdict": "impersonation"}, 'I did not apply "3".'),
+    ],
+)  # fmt: skip
+def test_numbers_in_a_filter_are_applied_or_named(
+    name: str, text: str, arguments: dict[str, str], left: str
+) -> None:
+    """None is dropped without a word."""
+    plan = about_hits(name, text)
+    assert calls(plan) == [("list_hits", arguments)]
+    assert plan.note == left
+
+
+def test_which_of_two_is_more_forged_depends_on_what_was_asked_of_them() -> None:
+    """Probabilities of one question stand side by side; of two, they do not compare."""
+    same = about_hits("compare_hits", "is H2 or H4 the more doctored one?")
+    assert "[H2.P2]" in same.text and "[H4.P2]" in same.text
+    assert same.note == f"{phrases.SAME_QUESTION} beside the query photos."
+    other = about_hits("which_fake", "which is more likely forged, H1 or H2?")
+    assert other.note.startswith(phrases.NOT_RANKED)
+    assert "H1 was judged as one of two versions" in other.note
+
+
+def test_a_hit_is_found_by_the_percentage_that_it_shows() -> None:
+    """If just one hit shows it; else it is the one spoken of last."""
+    text = "so why is this not called forged with {} %?"
+    for percent, hit in ((71, "H4"), (12, "H2")):
+        assert calls(about_hits("why", text.format(percent))) == [("score_fake", {"image": hit})]

@@ -1,0 +1,55 @@
+"""Hits that are named by their files."""
+
+import pytest
+
+from assistant.agent.requests.file_names import find_files
+from assistant.agent.requests.state import ListedHit
+
+pytestmark = pytest.mark.fast
+
+LISTED = (
+    ListedHit("H1", "impersonation", names=("shot_041.png",), versions=("film.mp4", "take3.png")),
+    ListedHit("H2", "other", names=("Portrait.JPG", "copy of it.jpg")),
+    ListedHit("H3", "other", names=("scan7.png",)),
+    ListedHit("H4", "other", names=("scan7.jpg",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("why is shot_041.png here", "why is H1 here"),
+        ("why is shot041 here?", "why is H1 here?"),
+        ("is take3 genuine", "is H1 genuine"),
+        ("is portrait.jpg her?", "is H2 her?"),
+        ("a portrait of her", "a portrait of her"),
+        ("compare my.png with H2", "compare Q1 with H2"),
+        ("what is E4 in H3", "what is E4 in H3"),
+    ],
+)
+def test_a_name_stands_for_its_hit(text: str, read: str) -> None:
+    """With or without its ending; a word of the language needs it."""
+    found = find_files(text, LISTED, {"Q1": "my.png"})
+    assert found.text == read
+    assert not found.lost
+
+
+def test_the_other_version_is_said_to_be_one() -> None:
+    """It is no hit itself."""
+    (note,) = find_files("is film.mp4 genuine?", LISTED).notes
+    assert note == '"film.mp4" is the other version of the photograph of H1.'
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("is scan7 real?", '"scan7" could be H3 and H4: name the hit by its number.'),
+        ("is scan9 real?", 'No listed hit and no photo of yours is called "scan9".'),
+        ("why unknown.webp?", 'No listed hit and no photo of yours is called "unknown.webp".'),
+    ],
+)
+def test_a_name_of_no_hit_or_of_several_is_said(text: str, note: str) -> None:
+    """And the question is about no other hit instead."""
+    found = find_files(text, LISTED)
+    assert found.lost
+    assert found.notes == (note,)
