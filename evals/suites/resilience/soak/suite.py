@@ -197,7 +197,7 @@ def _without_chat(scene: SoakScene, folder: Path, vlm: str) -> dict[str, Any]:
         visitors = _arrived(scene, page, 0)
         at_once(visitors, _short_visit)
         return {
-            **answer_counts(turns_of(visitors), "chat server"),
+            **answer_counts(turns_of(visitors), "server at"),
             **turn_figures(visitors, page.log()),
             "cases": case_figures(scene, visitors, others=None),
         }

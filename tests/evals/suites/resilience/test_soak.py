@@ -28,7 +28,7 @@ def scene(case: Unmask, tmp_path_factory: pytest.TempPathFactory) -> SoakScene:
         Image.fromarray(pixels).save(folder / "gallery" / f"{name}.jpg")
         photos.append(VisitorPhoto.of(folder / f"{name}.png"))
     settings = case.settings.model_copy(
-        update={"home": folder / "home", "config_dir": folder / "config", "threads": 1}
+        update={"home": folder / "home", "config_dir": folder / "config"}
     )
     Unmask(settings, models=case.models).index([folder / "gallery"])
     return SoakScene(settings, case.models, tuple(photos), 2)
