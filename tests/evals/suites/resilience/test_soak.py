@@ -39,7 +39,9 @@ def test_two_visitors_get_their_own_answers(scene: SoakScene, tmp_path: Path) ->
     """Through the real page; then a browser that comes back to another's case is found."""
     with PageProcess(scene.settings, tmp_path / "page.log", sample_s=0.5) as page:
         visitors = [Visitor(at, it, page.address, seed=0) for at, it in enumerate(scene.photos)]
-        suite.at_once(visitors, lambda it: (it.search(), it.press_why(), it.stop_a_search()))
+        # Without words no model is asked what to do.
+        suite.at_once(visitors, lambda it: it.ask("search", "", photo=True))
+        suite.at_once(visitors, lambda it: (it.press_why(), it.stop_a_search()))
         suite.at_once(visitors, lambda it: (it.leave_a_search(), it.another_case(), it.come_back()))
         suite.at_once(visitors, Visitor.close)
         found = suite.turn_figures(visitors, page.log())
