@@ -150,6 +150,11 @@ SUITES: Mapping[str, Suite] = {
         "pocket",
         needs_data=False,
     ),
+    "soak": Suite(
+        "evals.suites.resilience.soak.suite",
+        "Do many people at one page get their own answers for a long time, also without servers?",
+        "pocket",
+    ),
     "speed": Suite(
         "evals.suites.performance.speed",
         "How much faster is indexing than a simple loop, and is memory use flat?",
@@ -164,6 +169,12 @@ SUITES: Mapping[str, Suite] = {
     "search": Suite(
         "evals.suites.performance.search_speed",
         "How much processor time does a search take, against the bare networks?",
+        "pocket",
+        needs_data=False,
+    ),
+    "load": Suite(
+        "evals.suites.performance.load",
+        "How much more processor time does a search take beside other work than alone?",
         "pocket",
         needs_data=False,
     ),

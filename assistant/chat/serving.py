@@ -41,7 +41,7 @@ def serve(
 ) -> None:
     """Serve the page until interrupted; `model` defaults to the one in the settings.
 
-    Raises SetupError if the address cannot be listened on.
+    Raises SetupError if the address cannot be listened on, or if the page does not answer there.
     """
     if settings.logins:
         _serve_behind_login(settings, model or _model_of(settings), open_browser=open_browser)
@@ -56,6 +56,12 @@ def serve(
         raise SetupError(
             f"{settings.host}:{settings.port} cannot be listened at ({error}): choose another "
             "port with `unmask chat --port N`"
+        ) from error
+    except ValueError as error:  # Gradio has asked the page in vain, for 3 s
+        page.close()
+        raise SetupError(
+            "the page did not answer when it had started: this machine is too busy, or sends "
+            "requests to itself through a proxy (set NO_PROXY=127.0.0.1); start it again"
         ) from error
     stdout_console().print(f"The chat is at {address} until Ctrl-C.")
     page.block_thread()

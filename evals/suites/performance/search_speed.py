@@ -74,9 +74,9 @@ def run(options: EvalOptions) -> dict[str, object]:
         search()  # loads the networks
         _, ranked = search(rerank=False)
         _, again = search()
-        _forget(unmask)
+        forget_measured(unmask)
         findings, closer = search()
-        _forget(unmask)
+        forget_measured(unmask)
         with _one_by_one():
             slowly, loop = search()
     return {
@@ -97,7 +97,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     }
 
 
-def _forget(unmask: Unmask) -> None:
+def forget_measured(unmask: Unmask) -> None:
     """Forget what was measured, in the gallery and in memory; the networks stay loaded."""
     forget_looks(gallery_folder(unmask.settings.home, DEMO_GALLERY))
     models = unmask.models
