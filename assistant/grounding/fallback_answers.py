@@ -141,7 +141,7 @@ def _about(result: ToolResult, image: str) -> str:
             return f"[{image}.P2]. [{image}.E2] and [{image}.E4]. [{image}.E9]."
         case "compare_faces":
             name = result.data["comparison"]
-            return f"[{name}.P1]. [{name}.E7], and [{name}.E8]."
+            return f"[{name}.E34]. [{name}.E37]. [{name}.P1]. [{name}.E7], and [{name}.E8]."
         case "locate_artifacts":
             return (
                 f"[{image}.verdict]. [{image}.regions]."

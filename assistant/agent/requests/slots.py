@@ -31,7 +31,7 @@ _NO_HIT = (
 """What follows an ordinal that numbers something else."""
 _HIT = re.compile(
     r"\bh\s?#?0*(?P<handle>[1-9]\d{0,4})\b(?!\.\w)"
-    r"|(?:#|\bnr\.?\s*|\bno\.?\s+|\bnum(?:ber|éro|ero)?\.?\s*|\bnumm?er\s*|\bnúmero\s*|\bhits?\s+|"
+    r"|(?:#|\bnr\.?\s*|\bno\.?\s+|\bnum(?:bers?|éros?|eros?)?\.?\s*|\bnumm?er\s*|\bnúmero\s*|\bhits?\s+|"
     r"\bresults?\s+|\bresultados?\s+|\btreffer\s+|\bimage\s+|\bpicture\s+|\bpic\s+|\bphoto\s+|"
     r"\bmatch\s+|\bcandidate\s+|\bentry\s+|\bitem\s+|\bbild\s+|\brank\s+|\bplace\s+|\bone\s+)+"
     rf"(?:h|#)?\s?0*(?P<number>[1-9]\d{{0,4}}|{_WORD_NUMBER})\b"

@@ -27,6 +27,7 @@ LISTED = CaseState(("Q1", "Q2"), (), ("Q1",), 120)
         ("the last one is clearly me", ["H120"]),
         ("compare hits 3 and 17", ["H3", "H17"]),
         ("H2 with 5 please", ["H2", "H5"]),
+        ("Numbers 2 and 6, side by side.", ["H2", "H6"]),
         ("the top hit", ["H1"]),
         ("show me 50 % zoom", []),
         ("made in 2024?", []),
