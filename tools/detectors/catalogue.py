@@ -297,4 +297,5 @@ def false_accusations(judged_by: str) -> tuple[MetricRecord | None, bool]:
     """The latest record in `ACCUSED_FILE`, None without any, and whether it is of these weights."""
     rows = read_metrics(WEIGHTS_DIR / "heads", ACCUSED_FILE)
     ours = [row for row in rows if judged_by and row.checkpoint == judged_by]
-    return (ours or list(rows) or [None])[-1], bool(ours)
+    found = ours or list(rows)
+    return (found[-1] if found else None), bool(ours)

@@ -38,7 +38,8 @@ _ALL = re.compile(
     re.IGNORECASE,
 )
 _END = re.compile(
-    rf"\b(?P<end>first|top|last|bottom)\s+(?P<count>\d+|{'|'.join(NUMBERS)})\b", re.IGNORECASE
+    rf"\b(?P<end>first|top|last|bottom)\s+(?!(?:1|one)\b)(?P<count>\d+|{'|'.join(NUMBERS)})\b",
+    re.IGNORECASE,
 )
 _RANGE = re.compile(
     r"\bh?(\d{1,4})\s*(?:to|through|until|till|bis|-|–|à|al?)\s*h?(\d{1,4})\b", re.IGNORECASE

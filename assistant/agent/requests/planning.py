@@ -161,7 +161,7 @@ _GROUPS = ("which_fake", "which_genuine", "which_inconclusive", "which_other", "
 def _order_of_a_group(request: Request) -> Plan | None:
     """Hits are marked one by one: which ones an order means is named, and asked back."""
     act = ordered_act(request.text) or (request.name if request.name in ACTS else "")
-    if request.name not in _GROUPS or act not in _OFFERS or request.state.hits is None:
+    if request.name not in _GROUPS or act not in _OFFERS or not request.listed:
         return None
     if not orders(request.text, act):
         return None

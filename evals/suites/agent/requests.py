@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assistant.agent.requests.instructions import ACTS
 from assistant.agent.requests.loading import load_request_reader
 from assistant.agent.requests.parts import SURE_TO_ACT, SURE_TO_ANSWER
-from assistant.agent.requests.planning import ACTS, Plan, Request, plan_request
+from assistant.agent.requests.planning import Plan, Request, plan_request
 from assistant.agent.requests.reader import Reading, ReadsRequests
 from assistant.agent.requests.state import CaseState
 from assistant.conversation.steps import ToolCall

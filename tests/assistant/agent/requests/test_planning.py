@@ -239,6 +239,9 @@ def test_an_order_about_a_group_names_its_hits(name: str, text: str, offer: str)
 def test_one_hit_is_no_group() -> None:
     """What is named by itself, or by "it", is marked at once; lists stay lists."""
     assert about_hits("hide", "hide it, those copies bore me").calls
+    assert calls(about_hits("hide", "scrap the last one")) == [
+        ("mark_hit", {"hit": "H5", "decision": "hidden"})
+    ]
     assert about_hits("confirm", "mark H4 as one of the fakes").calls
     assert calls(about_hits("which_copy", "show me all copies")) == [
         ("list_hits", {"verdict": "copy"})
