@@ -44,7 +44,8 @@ class ReaderTurns:
             return
         files = find_files(text, self._listed(), self.calls.case.photo_names())
         parts, unclear = read_parts(self.reader, files.text, with_photo=bool(asked.photos))
-        about_language, made, said = remark_on_language(asked.text, steps), [], set[str]()
+        about_language = remark_on_language(asked.text, steps)
+        made, said = list[ToolCall](), set[str]()
         for number, part in enumerate(parts, start=1):
             plan = self._planned(part, files, first=number == 1)
             calls = _not_yet_made(plan, made)

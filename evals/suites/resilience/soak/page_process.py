@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,7 +45,7 @@ class PageProcess:
 
     def __init__(
         self, settings: Settings, log: Path, *arguments: str, sample_s: float = SAMPLE_EVERY_S,
-        **environment: str,
+        environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self._log, self._sample_s = log, sample_s
         self._ended = threading.Event()
@@ -52,7 +53,7 @@ class PageProcess:
         with log.open("w") as said:
             self._process = subprocess.Popen(
                 page_command(*arguments), cwd=Path(__file__).parents[4], stdout=said, stderr=said,
-                env=page_environment(settings, **environment),
+                env=page_environment(settings, **(environment or {})),
             )  # fmt: skip
         self.address = self._started()
 

@@ -193,7 +193,7 @@ def _refused_start(scene: SoakScene) -> dict[str, Any]:
 
 def _without_chat(scene: SoakScene, folder: Path, vlm: str) -> dict[str, Any]:
     wait = {"UNMASK_VLM_WAIT_S": str(lost_servers.WAIT_S)}
-    with PageProcess(scene.settings, folder / "chat.log", "--vlm", vlm, **wait) as page:
+    with PageProcess(scene.settings, folder / "chat.log", "--vlm", vlm, environment=wait) as page:
         visitors = _arrived(scene, page, 0)
         at_once(visitors, _short_visit)
         return {
