@@ -1,21 +1,26 @@
 """The agent: one conversation about a person's pictures, turn by turn.
 
 A turn goes to the application, if a button or the user's words determine its calls; to the request
-reader, if there is one; else to the model. Every step is recorded in the case before it is shown.
-Works with any langchain chat model; the results of tools (verdicts, scores, order) never pass
-through it.
+reader, if there is one; else to the model, and to a stand-in if that fails. Every step is recorded
+in the case before it is shown. Works with any langchain chat model; the results of tools (verdicts,
+scores, order) never pass through it.
 """
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from assistant.agent.citing_model import CitingModel
-from assistant.agent.directed_turns import PendingQuestion, PlannedTurn, TurnPlanner
+from assistant.agent.directed_turns import (
+    PendingQuestion,
+    PlannedTurn,
+    TurnPlanner,
+    model_error_sentence,
+)
 from assistant.agent.model_loop import ModelLoop
 from assistant.agent.model_stream import TextDelta, TurnCancelled, Waiting
 from assistant.agent.open_questions import OpenQuestions
@@ -26,7 +31,7 @@ from assistant.agent.turn_calls import Event, TurnCalls
 from assistant.case.record import Case, names_of
 from assistant.case.recorded_tools import RecordedTools, Turn
 from assistant.conversation.messages import CONTEXT_BUDGET_CHARS
-from assistant.conversation.steps import Explanation, Failed, Stopped, UserTurn
+from assistant.conversation.steps import Explanation, Failed, ModelText, Stopped, UserTurn
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.search.model_bundle import ModelBundle
@@ -35,14 +40,23 @@ MAX_STEPS = 6
 """Maximum number of model calls in one turn; the last one offers no tools."""
 
 
+StandIn = Callable[[], ReadsRequests | None]
+"""Loads the reader that takes over a turn when the model fails; None if there is none."""
+
+
+def no_stand_in() -> None:
+    """Nobody takes over."""
+
+
 class Agent:
     """One conversation: a model, a workspace with photos and hits, and the case that records it.
 
     The model is offered the tools that its checkpoint knows (`known_tools`; without it, all of
     them); buttons may call any. With a `reader`, requests are understood by it, and the
-    application plans the calls and words the results; `model` still explains hits. Serves one turn
-    at a time. `tools`, by name, run in the thread that iterates `ask`, inside `turn()`; `stop` may
-    be called from any thread. `notes` are sentences for the user about a resumed case.
+    application plans the calls and words the results; `model` still explains hits. Without one,
+    `stand_in` gives the reader of a turn that the model could not begin. Serves one turn at a time.
+    `tools`, by name, run in the thread that iterates `ask`, inside `turn()`; `stop` may be called
+    from any thread. `notes` are sentences for the user about a resumed case.
     """
 
     def __init__(
@@ -55,6 +69,7 @@ class Agent:
         budget: int = CONTEXT_BUDGET_CHARS,
         notes: Sequence[str] = (),
         reader: ReadsRequests | None = None,
+        stand_in: StandIn = no_stand_in,
         turn: Turn = contextlib.nullcontext,
     ) -> None:
         self.workspace = workspace
@@ -75,6 +90,7 @@ class Agent:
         offered = {name: it for name, it in self.tools.items() if known is None or name in known}
         self._loop = ModelLoop(self._model, calls, offered, max_steps=max_steps, budget=budget)
         self._reader = ReaderTurns(reader, calls, self._answers) if reader else None
+        self._stand_in = stand_in
 
     @classmethod
     def begin(
@@ -85,12 +101,13 @@ class Agent:
         home: Path,
         gallery: str,
         reader: ReadsRequests | None = None,
+        stand_in: StandIn = no_stand_in,
         turn: Turn = contextlib.nullcontext,
     ) -> Self:
         """Start a new case on a gallery."""
         workspace = Workspace(models, home=home, gallery=gallery)
         case = Case.create(home, gallery=gallery)
-        return cls(model, workspace, case, reader=reader, turn=turn)
+        return cls(model, workspace, case, reader=reader, stand_in=stand_in, turn=turn)
 
     @classmethod
     def resume(
@@ -102,12 +119,16 @@ class Agent:
         home: Path,
         user: str = "",
         reader: ReadsRequests | None = None,
+        stand_in: StandIn = no_stand_in,
         turn: Turn = contextlib.nullcontext,
     ) -> Self:
         """Resume a recorded case for a login, whose name the access logs get."""
         with turn():
             restored = case.restore(models, home=home, user=user)
-        return cls(model, restored.workspace, case, notes=restored.notes, reader=reader, turn=turn)
+        return cls(
+            model, restored.workspace, case, notes=restored.notes, reader=reader,
+            stand_in=stand_in, turn=turn,
+        )  # fmt: skip
 
     @property
     def pending_question(self) -> PendingQuestion | None:
@@ -179,7 +200,19 @@ class Agent:
         planned = self._planned(asked, plan)
         if planned is not None:
             return self._answers.turn(planned)
-        return self._reader.turn(asked) if self._reader else self._loop.turn()
+        return self._reader.turn(asked) if self._reader else self._by_model(asked)
+
+    def _by_model(self, asked: UserTurn) -> Iterator[Event]:
+        """The model's turn; if it fails before its first step, that of the stand-in."""
+        begun = len(self.case.steps())
+        try:
+            yield from self._loop.turn()
+        except SetupError as error:
+            reader = self._stand_in() if len(self.case.steps()) == begun else None
+            if reader is None:
+                raise
+            yield self._calls.record_text(ModelText((model_error_sentence(error),), None, 0.0))
+            yield from ReaderTurns(reader, self._calls, self._answers).turn(asked)
 
     def _planned(self, asked: UserTurn, plan: TurnPlanner | None) -> PlannedTurn | None:
         if plan is None:

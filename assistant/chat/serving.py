@@ -5,6 +5,7 @@ monitoring, and none of Gradio's API and MCP: its login does not protect MCP. No
 machine is readable through the server.
 """
 
+import functools
 import webbrowser
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from assistant.agent.agent import Agent
-from assistant.agent.requests.loading import load_request_reader
+from assistant.agent.requests.loading import load_request_reader, load_stand_in
 from assistant.agent.requests.reader import ReadsRequests
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore
@@ -126,17 +127,18 @@ def build_app(
 
     parts = parts or LoadedModels(settings)
     galleries = galleries or GalleryIndexer(settings, parts)
+    understanding: dict[str, Any] = {
+        "reader": reader,
+        "stand_in": functools.cache(lambda: load_stand_in(settings)),
+        "turn": galleries.turn,
+    }
     sessions = SessionStore(
         home := settings.home,
         begin=lambda gallery: _session(
-            Agent.begin(
-                model, parts, home=home, gallery=gallery, reader=reader, turn=galleries.turn
-            )
+            Agent.begin(model, parts, home=home, gallery=gallery, **understanding)
         ),
         resume=lambda case, user: _session(
-            Agent.resume(
-                model, parts, case, home=home, user=user, reader=reader, turn=galleries.turn
-            )
+            Agent.resume(model, parts, case, home=home, user=user, **understanding)
         ),
     )
     users = PageUsers(settings, access)

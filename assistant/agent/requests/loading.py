@@ -17,6 +17,11 @@ def load_request_reader(settings: Settings) -> "RequestReader | None":
     """
     if settings.vlm is not None or settings.profile != "pocket":
         return None
+    return load_stand_in(settings)
+
+
+def load_stand_in(settings: Settings) -> "RequestReader | None":
+    """The reader beside any chat model, for turns that the model fails; None without `setup`."""
     if part_status(SMOLLM2_135M, settings.models_dir).state != "here":
         return None
     from assistant.agent.requests.reader import RequestReader

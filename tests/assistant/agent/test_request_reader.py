@@ -1,10 +1,11 @@
 """Turns that a request reader understands: the application plans calls and words results."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from PIL import Image
 
 from assistant import Unmask
@@ -19,6 +20,7 @@ from prompts.languages import IN_ENGLISH
 from tests.support.cases import GALLERY, astronaut_pixels
 from tests.support.scripted_model import ScriptedModel
 from tools.agent_tools.workspace import Workspace
+from tools.errors import SetupError
 
 
 class ScriptedReader:
@@ -75,6 +77,31 @@ def agent(case: Unmask, tmp_path: Path) -> Agent:
 def turn(agent: Agent, *args: object) -> list[Step]:
     """A turn's steps."""
     return [it for it in agent.ask(*args) if not isinstance(it, TextDelta)]  # type: ignore[arg-type]
+
+
+class LostServer(ScriptedModel):
+    """A chat model on a server that is gone."""
+
+    def _generate(self, *_: object, **__: object) -> ChatResult:
+        raise SetupError("no server at http://127.0.0.1:1: the connection failed")
+
+    def _stream(self, *_: object, **__: object) -> Iterator[ChatGenerationChunk]:
+        raise SetupError("no server at http://127.0.0.1:1: the connection failed")
+
+
+def test_a_lost_chat_server_leaves_its_turn_to_the_stand_in(case: Unmask, tmp_path: Path) -> None:
+    """The error is told, and the request is read and answered; without a stand-in, it ends."""
+    workspace = Workspace(case.models, home=case.settings.home, gallery=GALLERY, measurements=())
+    record = Case.create(tmp_path, gallery=GALLERY)
+    reader = ScriptedReader({"what is in this gallery": "gallery"})
+    stands_in = Agent(LostServer(), workspace, record, stand_in=lambda: reader)
+    steps = turn(stands_in, "what is in this gallery")
+    assert calls(steps) == [("gallery_summary", {})]
+    first, *_, last = (join_sentences(it.sentences) for it in steps if isinstance(it, ModelText))
+    assert "no answer: no server at http://127.0.0.1:1" in first
+    assert "The gallery holds" in last
+    with pytest.raises(SetupError, match="the connection failed"):
+        turn(Agent(LostServer(), workspace, record), "what is in this gallery")
 
 
 def calls(steps: list[Step]) -> list[tuple[str, dict[str, object]]]:
