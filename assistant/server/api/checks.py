@@ -18,6 +18,8 @@ from assistant.server.work.lane import check as go_on
 
 router = APIRouter(tags=["checks"])
 
+Suspects = Annotated[list[UploadFile], File(description="Photos to check.")]
+References = Annotated[list[UploadFile] | None, File(description="Authentic photos of the person.")]
 Faces = Annotated[
     str | None,
     Form(
@@ -33,10 +35,8 @@ async def check(
     request: Request,
     who: Checker,
     parts: Parts,
-    photos: Annotated[list[UploadFile], File(description="Photos to check.")],
-    references: Annotated[
-        list[UploadFile] | None, File(description="Authentic photos of the person.")
-    ] = None,
+    photos: Suspects,
+    references: References = None,
     faces: Faces = None,
     maps: Annotated[bool, Form(description="With each face's map of signs of forgery.")] = False,
 ) -> Any:
@@ -84,10 +84,8 @@ async def compare(
 async def hand_over(
     who: Checker,
     parts: Parts,
-    photos: Annotated[list[UploadFile], File(description="Photos to check.")],
-    references: Annotated[
-        list[UploadFile] | None, File(description="Authentic photos of the person.")
-    ] = None,
+    photos: Suspects,
+    references: References = None,
     faces: Faces = None,
 ) -> Any:
     """Hand photos to the page: opened at the returned address, it checks them, once.
