@@ -88,7 +88,8 @@ _DELETION = re.compile(
 )
 _NOT_DATA = re.compile(
     r"\b(?:list|results?|hits?|screen|view|marks?|decisions?|liste|filter\w*|above|instructions?|"
-    r"rules|told|said)\b|\bh\d",
+    r"rules|told|said|regras|règles|regeln|reglas|regole|regels|zasady|instruções|anweisungen|"
+    r"instrucciones|istruzioni)\b|\bh\d",
     re.IGNORECASE,
 )
 _SAME_PERSON = re.compile(
@@ -105,6 +106,7 @@ _SAME_PERSON = re.compile(
     r"|\bczy to (?:naprawdę |była? )*(?:on|ona|ta sama osoba)\b",
     re.IGNORECASE,
 )
+_NEGATED = re.compile(r"\b(?:nicht|pas|non|no|não|niet|nie)\b", re.IGNORECASE)
 _MORE_FORGED = re.compile(
     r"\b(?:more|most|less|worse|likelier|rather|mehr|stärker|eher|plus|más|più|mais|meer|"
     r"bardziej)\b"
@@ -134,7 +136,8 @@ def plain_request(text: str) -> str | None:
         return "about_privacy"
     if _WHY_NOT.search(plain):
         return "why"
-    return "same_person" if _SAME_PERSON.search(plain) else None
+    is_asked = _SAME_PERSON.search(plain) and not _NEGATED.search(plain)
+    return "same_person" if is_asked else None
 
 
 def asks_which_is_more_forged(text: str) -> bool:

@@ -33,6 +33,7 @@ from tests.support.chat_server import reply
 from tests.support.scripted_model import ScriptedModel
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError
+from tools.gallery.closer_looks import FILE as CLOSER_LOOKS
 
 REQUEST = cast(gr.Request, SimpleNamespace(username=None))
 
@@ -87,6 +88,8 @@ def find(handlers: EventHandlers, token: str, photo: Path) -> list[tuple[Any, ..
 
 def test_a_photo_alone_is_a_question(handlers: EventHandlers, case: Unmask, tmp_path: Path) -> None:
     """Findings and the first hit's detail arrive; the upload is deleted, the case keeps a copy."""
+    for known in case.settings.home.rglob(CLOSER_LOOKS):
+        known.unlink()  # by another test: what is known needs no progress
     photo, token = upload(case, tmp_path, "SECRET_NAME.png"), new_token()
     updates = find(handlers, token, photo)
     messages, findings, detail, _ = updates[-2]

@@ -63,7 +63,7 @@ def test_the_answer_comes_with_its_values(model: ScriptedModel, photo: str) -> N
     first, *_ = result.stdout.splitlines()
     assert first.startswith("I searched the gallery: 3 images were compared. ")
     assert FORGED.search(first)
-    assert "(plain)" in first
+    assert "(fixed wording)" in first
     assert "Rome is very old. (unchecked, the model's own words)" in first
     assert "genuine" not in first
     assert re.search(r"H1 +(?:impersonation|inconclusive)", result.stdout)

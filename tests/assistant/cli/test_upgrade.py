@@ -147,7 +147,7 @@ def test_a_gallery_that_is_not_there(home: Path) -> None:
     """A misspelt name is refused like everywhere."""
     answer = run("galleries", "upgrade", "nix")
     assert answer.exit_code == 1
-    assert "there is no gallery 'nix'" in answer.stderr
+    assert "there is no 'nix'" in answer.stderr and "unmask index" in answer.stderr
 
 
 def test_a_python_caller(outdated: Unmask) -> None:

@@ -167,7 +167,7 @@ def test_a_query_that_cannot_serve_says_why(ada: TestClient, case: Unmask) -> No
         "/api/v1/investigations", data={"gallery": GALLERY},
         files=[("photos", ("../../notes.jpg", b"no picture"))],
     )  # fmt: skip
-    assert text.json()["detail"] == "'notes.jpg': not an image"
+    assert text.json()["detail"].startswith("'notes.jpg': not an image: not a known image")
     nowhere = ada.post(
         "/api/v1/investigations", data={"gallery": "none"},
         files=[("photos", ("a.png", b"x"))],
@@ -193,7 +193,9 @@ def test_checks_and_comparisons_keep_nothing(
     assert (compared["same_photograph"], compared["second"]) == (True, "2-a.png")
     archive = b"PK\x03\x04" + b"\0" * 26 + b"../../../etc/passwd"
     refused = ada.post("/api/v1/checks", files=[("photos", ("a.zip", archive))]).json()
-    assert refused["problems"] == [{"path": "a.zip", "reason": "'a.zip': not an image"}]
+    (problem,) = refused["problems"]
+    assert problem["path"] == "a.zip"
+    assert problem["reason"].startswith("not an image: ") and "a.zip" not in problem["reason"]
     wrong = ada.post(
         "/api/v1/checks", files=[("photos", ("a.png", portrait))], data={"faces": '{"b.png": 1}'}
     )

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from assistant.chat_model.looking import stored
 from assistant.chat_model.looking.looker import Looker
 from assistant.training.looking.edits import greyed
 from assistant.training.looking.interfaces import screenshot
-from tests.support.cases import astronaut_pixels, workspace_of
+from tests.support.cases import GALLERY, astronaut_pixels
+from tools.agent_tools.workspace import Workspace
 from tools.encoder.pretrained_tower import PretrainedTower
 from tools.errors import SetupError
 from tools.search.checking.impression import Impression, Seen
@@ -89,14 +91,14 @@ def test_it_is_shown_and_changes_no_verdict(case: Unmask) -> None:
 
 def test_a_description_carries_it_as_an_impression(case: Unmask) -> None:
     """As a fact in words with its label; the picture without a face is looked at as a whole."""
-    workspace = workspace_of(case)
     given: list[bool] = []
 
     def look(_: np.ndarray, keypoints: np.ndarray | None) -> Impression:
         given.append(keypoints is not None)
         return (Seen("a screenshot", 0.97),)
 
-    workspace.instruments = _Models(case, look)  # type: ignore[assignment]
+    models: Any = _Models(case, look)
+    workspace = Workspace(models, home=case.settings.home, gallery=GALLERY)
     for name in ("SECRET_NAME.png", "SECRET_CUP.png"):
         workspace.describe(workspace.add_photo(case.settings.home / name))
     fact = workspace.fact("Q1.impression")

@@ -42,9 +42,9 @@ def test_a_decoder_that_fails_gives_a_reason(
 ) -> None:
     """Whatever happens to it, the file has one plain reason, and the next file is read."""
     monkeypatch.setattr(pools, "cpu_limit_s", lambda _: 1)
-    with pytest.raises(UnreadableImage, match=detail) as caught:
+    with pytest.raises(UnreadableImage) as caught:
         pool.call(f"{FAULTS}:{fault}")
-    assert caught.value.reason == reason
+    assert caught.value.reason == reason and detail in caught.value.detail
     assert remedy(reason) != remedy("never heard of")
     assert pool.call(f"{FAULTS}:speak", b"abc") == ({"length": 3}, b"cba")
 
