@@ -151,8 +151,9 @@ class Visitor:
             self.faults.append("a new case shows an old conversation")
 
     def come_back(self) -> None:
-        """Open an earlier case, as the browser's history would."""
-        earlier = self.cases[self._rng.integers(len(self.cases))]
+        """Open another of its cases, as the browser's history would, if it has another."""
+        others = [it for it in self.cases if it is not self.case] or self.cases
+        earlier = others[self._rng.integers(len(others))]
         self._closed(self.tab)
         self.tab = self._opened(earlier.token)
         if missing := set(earlier.sure) - set(self._marks_shown()):
