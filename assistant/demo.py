@@ -7,8 +7,9 @@ answers are known, the demo can count how many of its own hits are right.
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -20,9 +21,10 @@ from assistant.report.findings_page import write_report
 from assistant.settings import Settings
 from tools.faces.analyser import Face, FaceAnalyser
 from tools.forge.forgery import SWAPS, forge, save_forgery
-from tools.gallery.indexing.progress import IndexProgress, IndexSummary
+from tools.gallery.indexing.progress import IndexSummary
 from tools.gallery.locking.state import require_unlocked
 from tools.media.private_files import private_folder, restrict_permissions
+from tools.search.checking.check import OnProgress
 from tools.search.results import Findings
 
 DEMO_GALLERY = "unmask-demo"
@@ -55,13 +57,14 @@ class DemoResult:
     folder: Path
 
 
-def run_demo(
-    settings: Settings, on_progress: Callable[[IndexProgress], None] | None = None
-) -> DemoResult:
+def run_demo(settings: Settings, on_progress: OnProgress | None = None) -> DemoResult:
     """Generate the pictures, index them, search for the astronaut, and write the page.
 
     Works in `<home>/demo` and in the gallery `unmask-demo`; both are recreated each time.
+    `on_progress` is called with the stage, the number done and the total.
     """
+    told = on_progress or _silent
+    told("making the pictures", 0, 1)
     home = settings.demo_dir
     for old in (home, settings.galleries_dir / DEMO_GALLERY):
         shutil.rmtree(old, ignore_errors=True)
@@ -71,14 +74,24 @@ def run_demo(
     private_folder(folder)
     unmask = Unmask(settings, gallery=DEMO_GALLERY)
     query, answers = write_demo_images(folder, unmask.models.faces)
-    summary = unmask.index([folder], on_progress=on_progress)
-    findings, measured = unmask.investigate([query], top=len(answers))
-    page = write_report(
-        findings, measured, home / "report.html", rule=unmask.models.rule, instruments=unmask.models
+    told("making the pictures", 1, 1)
+    summary = unmask.index(
+        [folder], on_progress=lambda it: told("indexing", it.files_done, it.files_total)
     )
+    findings, measured = unmask.investigate(
+        [query], top=len(answers), on_progress=partial(told, "looking closer")
+    )
+    page = write_report(
+        findings, measured, home / "report.html", rule=unmask.models.rule,
+        instruments=unmask.models, on_progress=partial(told, "drawing pictures and maps"),
+    )  # fmt: skip
     (home / "answers.json").write_text(json.dumps(answers, indent=1))
     restrict_permissions(home)
     return DemoResult(findings, summary, answers, page, folder)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass
 
 
 def write_demo_images(folder: Path, faces: FaceAnalyser) -> tuple[Path, dict[str, str]]:

@@ -366,10 +366,10 @@ def demo(
     person, searches for that person, and writes an HTML page with pictures. Your own galleries
     are not touched.
     """
-    from assistant.console.progress import IndexingDisplay
+    from assistant.console.progress import CheckingDisplay
     from assistant.demo import run_demo
 
-    with redirect_library_output(context), IndexingDisplay() as display:
+    with redirect_library_output(context), CheckingDisplay() as display:
         result = run_demo(load_settings(context, writes=True), display)
     if json:
         page = {"page": escape_terminal(result.page), "answers": result.answers}

@@ -23,9 +23,15 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def demo(settings: Settings) -> DemoResult:
+def stages() -> dict[str, tuple[int, int]]:
+    """By stage of the demo, what was told last: the number done and the total."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def demo(settings: Settings, stages: dict[str, tuple[int, int]]) -> DemoResult:
     """The demo, run once."""
-    return run_demo(settings)
+    return run_demo(settings, lambda stage, done, total: stages.__setitem__(stage, (done, total)))
 
 
 @pytest.fixture
@@ -40,6 +46,16 @@ def test_every_picture_with_a_face_becomes_a_hit(demo: DemoResult) -> None:
     assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
     assert len(demo.answers) - 2 <= len(hits) <= len(demo.answers)
     assert demo.findings.images_without_face >= 4  # coffee, cat, rocket, page
+
+
+def test_every_stage_is_told_to_its_end(
+    demo: DemoResult, stages: dict[str, tuple[int, int]]
+) -> None:
+    """The page takes as long as the search: nobody should think that the program hangs."""
+    assert [*stages] == [
+        "making the pictures", "indexing", "looking closer", "drawing pictures and maps",
+    ]  # fmt: skip
+    assert all(done == total > 0 for done, total in stages.values())
 
 
 def test_forgeries_of_the_person_lead_the_ranking(demo: DemoResult) -> None:
