@@ -168,3 +168,15 @@ EDITS: Mapping[str, Edit] = {
     "rotation": _turned,
 }
 """By name: (pixels (h, w, 3) uint8 RGB, rng) -> pixels. No edit changes what is depicted."""
+
+_PLACED = ("caption", "enlarged", "reduced", "border", "crop", "mirror", "rotation")
+FILTERS = tuple(sorted(set(EDITS) - set(_PLACED)))
+"""Edits that leave every pixel in its place, so that a face crop can have them as well."""
+HELD_OUT = FILTERS[3::4]
+"""Edits that no detector learns, by their place in the alphabet: stand-ins for unknown filters."""
+TAUGHT = tuple(name for name in FILTERS if name not in HELD_OUT)
+
+
+def edited(pixels: Pixels, name: str, rng: np.random.Generator) -> Pixels:
+    """The picture (h, w, 3) uint8 RGB after the edit `name` of `EDITS`."""
+    return EDITS[name](np.ascontiguousarray(pixels), rng)

@@ -1,14 +1,16 @@
 """Tune the norms of the tower's upper blocks, and a head, on pairs of a forgery and its original.
 
     python -m tools.training.tower.tuned --pairs RUN/pairs --models MODELS --work RUN \\
-        --minutes 52 --out tools/checkpoints/weights/detectors
+        --minutes 52 --begin face/clip_manipulation --out tools/checkpoints/weights/detectors
 
 Follows GenD (Yermakov et al., WACV 2026, arXiv 2508.06248): only scales and shifts of LayerNorms
 are tuned, authentic and forged of one original are in the same batch. Our changes: the lower blocks
 stay as they are, so that nothing is propagated through them here, and the plain tower and the tuned
 one share them where they are used; the head reads early, middle and late blocks and starts as the
-linear head of the plain tower; each pair also has a ranking loss. The learning rate falls by the
-clock. RUN keeps the log and a checkpoint; a restarted run continues with the time that is left.
+linear head of the plain tower; each pair also has a ranking loss. Some pairs have a harmless edit,
+of both pictures or of the authentic one alone, so that a filter does not look like a forgery. The
+learning rate falls by the clock. RUN keeps the log and a checkpoint; a restarted run continues with
+the time that is left.
 """
 
 import argparse
@@ -42,6 +44,7 @@ from tools.detectors.folders import (
 from tools.encoder.pretrained_tower import PretrainedTower
 from tools.errors import SetupError
 from tools.metrics.detection import auc
+from tools.training.data.harmless_edits import TAUGHT, edited
 from tools.training.tower.heads import BLOCKS, LICENCE
 from tools.training.tower.samples import history
 
@@ -52,6 +55,8 @@ START = 6
 SHARES = {"dfdc-train": 0.75, "lfw-train": 0.13, "utkface-train": 0.12}
 PAIRS = 4
 """A batch: larger ones make fewer steps in the same time."""
+EDITED, EDITED_ALONE = 0.35, 0.2
+"""Shares of pairs with one edit of both, and with an edit of the authentic picture alone."""
 NORM_RATE, HEAD_RATE, WARM_UP = 1e-3, 1e-4, 0.05
 NOTED, SAVED = 10, 50
 LOG, CHECKPOINT = "log.jsonl", "checkpoint.safetensors"
@@ -72,7 +77,7 @@ class Lower:
 class TunedTop(nn.Module):
     """Norms of the upper blocks, and a linear head on standardised features of its slots.
 
-    Begins as `linear`, a head on the plain tower.
+    Begins as `linear`, a head on the plain tower, or as one with norms of its own.
     """
 
     spread: Tensor
@@ -84,12 +89,16 @@ class TunedTop(nn.Module):
         self._tower = (tower,)  # not part of the state
         self.slots = torch.from_numpy(linear.slots)
         weight = torch.from_numpy(linear.weight).float()
-        norms = [
-            getattr(norm, kind)
-            for block in tower.network.blocks[START:]
-            for norm in (block.first_norm, block.second_norm)
-            for kind in ("weight", "bias")
-        ]
+        norms = (
+            [
+                getattr(norm, kind)
+                for block in tower.network.blocks[START:]
+                for norm in (block.first_norm, block.second_norm)
+                for kind in ("weight", "bias")
+            ]
+            if linear.upper is None
+            else linear.upper.norms
+        )
         self.norms = nn.ParameterList([nn.Parameter(it.float().clone()) for it in norms])
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.tensor(linear.bias, dtype=torch.float32))
@@ -163,7 +172,21 @@ class PairReader:
         if not self._available(name):
             raise SetupError(f"no pairs {name!r} in {str(self.folder)!r}")
         crops, _ = self._known[name][self._left[name].pop()]
-        return with_history(crops, self.rng)
+        return with_history(with_edit(crops, self.rng), self.rng)
+
+
+def with_edit(crops: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A pair (2, 224, 224, 3), authentic first, of which some have a harmless edit."""
+    drawn = rng.random()
+    if drawn >= EDITED + EDITED_ALONE:
+        return crops
+    name, seed = TAUGHT[int(rng.integers(len(TAUGHT)))], int(rng.integers(1 << 31))
+    authentic, forged = crops
+    changed = edited(authentic, name, np.random.default_rng(seed))
+    alone = drawn >= EDITED
+    return np.stack(
+        [changed, forged if alone else edited(forged, name, np.random.default_rng(seed))]
+    )
 
 
 def with_history(crops: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -265,6 +288,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, help="folder of detectors to write to")
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--begin", default=UNTUNED, help=f"a shipped head, or {MANIPULATED}")
     parser.add_argument("--rate", type=float, default=NORM_RATE)
     parser.add_argument("--head-rate", type=float, default=HEAD_RATE)
     parser.add_argument("--seed", type=int, default=0)
@@ -275,7 +299,7 @@ def main() -> None:
     tower = PretrainedTower.installed(options.models)
     if tower is None:
         raise SetupError(f"no CLIP tower in {str(options.models)!r}: run `unmask setup`")
-    stored = next(it for it in find_stored_detectors([SHIPPED]) if it.title == UNTUNED)
+    stored = next(it for it in find_stored_detectors([SHIPPED]) if it.title == options.begin)
     linear = TowerHead.load(stored, tower)
     top = TunedTop(linear)
     train(
