@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assistant.case.restoring import restore_case
 from assistant.cli.options import JsonOption, load_settings, redirect_library_output
 from assistant.console.output import (
     escape_terminal,
@@ -193,7 +194,7 @@ def _restored(
 
     settings = load_settings(context, writes=True)
     case = Case.open(settings.home, id)
-    restored = case.restore(LoadedModels(settings), home=settings.home)
+    restored = restore_case(case, LoadedModels(settings), home=settings.home)
     restored.workspace.review.on_decision = case.record_decision
     attach_exporter(restored.workspace, case)
     if what is not None:

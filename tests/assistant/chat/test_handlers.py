@@ -16,6 +16,7 @@ from PIL import Image
 from assistant import Unmask
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
+from assistant.case.restoring import restore_case
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.jobs import job_progress_html
 from assistant.chat.page import build_page
@@ -65,7 +66,7 @@ def handlers(case: Unmask, galleries: GalleryIndexer, tmp_path: Path) -> EventHa
         return ChatSession(Agent(model, workspace, record))
 
     def resume(record: Case, user: str) -> ChatSession:
-        workspace = record.restore(case.models, home=home, user=user).workspace
+        workspace = restore_case(record, case.models, home=home, user=user).workspace
         return ChatSession(Agent(ScriptedModel(), workspace, record))
 
     sessions = SessionStore(tmp_path, begin=begin, resume=resume)
