@@ -383,8 +383,7 @@ class ChatSession:
         review = self.workspace.review
         return hits_html(
             findings, self._faces, rule=rule, chosen=self._chosen, offers_model=offers,
-            listed=review.listed(), decisions=review.decisions_for(findings),
-            notes=review.notes_for(findings), export=self._export, resting=self._resting,
+            listed=review.listed(), review=review, export=self._export, resting=self._resting,
         )  # fmt: skip
 
     def _detail_html(self) -> str:
@@ -408,8 +407,7 @@ class ChatSession:
             picture=maps.picture,
             further=maps.further,
             others=[other.handle for other in search[0].hits],
-            decision=self.workspace.review.decision(hit),
-            note=self.workspace.review.note(hit),
+            review=self.workspace.review,
             impression=(
                 ""
                 if image is None
