@@ -36,7 +36,7 @@ from assistant.conversation.steps import (
 from assistant.conversation.stepwise import stepwise
 from assistant.grounding.casework_answers import WORDED_TOOLS
 from assistant.grounding.citations import FactLookup
-from assistant.report.pictures.blurring import people_beside_hit
+from assistant.report.pictures.blurring import people_beside
 from assistant.report.pictures.data_uris import data_uri, thumbnail
 from assistant.report.pictures.face_maps import DrawnMaps, FaceKey, compute_face_maps, face_key
 from tools.agent_tools.casework_tools import EXPORT_FILES
@@ -449,7 +449,7 @@ class ChatSession:
 
     def _people_beside(self, handle: str) -> list[Box]:
         """The other people in a hit's picture, who are blurred."""
-        return people_beside_hit(self.workspace, self.workspace.take_snapshot(handle))
+        return people_beside(self.workspace, self.workspace.take_snapshot(handle))
 
     def _everybody(self, handle: str) -> np.ndarray | None:
         """The picture that numbers the faces of a query photo or video."""
