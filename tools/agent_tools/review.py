@@ -14,11 +14,9 @@ from tools.agent_tools.copies import CopyGroup, group_copies
 from tools.agent_tools.file_dates import FileDate, describe_sources, file_date
 from tools.agent_tools.hit_filter import DECISIONS, DecisionWord, HitFilter
 from tools.errors import ToolError
+from tools.gallery.access_log import OWNER
 from tools.search.results import Findings, Hit
 from tools.verdict.handles import quote_untrusted, sanitise_text
-
-OWNER = "owner"
-"""The name of the user who started a server, who is this machine's too; no account has it."""
 
 
 @dataclass(frozen=True, slots=True)

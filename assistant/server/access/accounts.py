@@ -18,8 +18,8 @@ from pathlib import Path
 from assistant.server.access.passwords import COST, Cost, hashed, matches
 from assistant.server.access.private_database import connected
 from assistant.server.access.roles import ROLES, SCOPES_OF, Identity, Role
-from tools.agent_tools.review import OWNER
 from tools.errors import SetupError
+from tools.gallery.access_log import OWNER
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 _SCHEMA = (

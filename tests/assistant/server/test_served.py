@@ -192,7 +192,7 @@ def test_an_agent_sees_only_the_face_in_question(
 
     async def talk() -> tuple[list[float], ...]:
         async with (
-            httpx2.AsyncClient(headers=headers, timeout=60) as http,
+            httpx2.AsyncClient(headers=headers, timeout=300) as http,
             Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client,
         ):
             begun = said(await client.call_tool("begin_investigation", {"gallery": GALLERY}))
@@ -217,7 +217,7 @@ def test_an_agent_sees_only_the_face_in_question(
             (own,) = [at for at, it in enumerate(faces) if np.allclose(it.box, hit.box, atol=3)]
             of_hit = await looked(hit.handle)
             assert of_hit.pop(own) < 3
-            one = {**here, "photos": [group], "face": 2}
+            one = {**here, "photos": [group], "face": 2, "top": 1}
             said(await client.call_tool("find_person", one))
             of_photo = await looked(group)
             assert of_photo.pop(1) < 3

@@ -7,8 +7,9 @@ import pytest
 
 from tests.support.made.listed_hits import dated_picture, findings, hit
 from tools.agent_tools.hit_filter import HitFilter
-from tools.agent_tools.review import OWNER, Decision, HitNote, Review, ReviewEntry
+from tools.agent_tools.review import Decision, HitNote, Review, ReviewEntry
 from tools.errors import ToolError
+from tools.gallery.access_log import OWNER
 from tools.search.results import Findings
 
 pytestmark = pytest.mark.fast
