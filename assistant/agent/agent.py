@@ -30,6 +30,7 @@ from assistant.agent.requests.reader import ReadsRequests
 from assistant.agent.turn_calls import Event, TurnCalls
 from assistant.case.record import Case, names_of
 from assistant.case.recorded_tools import RecordedTools, Turn
+from assistant.case.restoring import restore_case
 from assistant.conversation.messages import CONTEXT_BUDGET_CHARS
 from assistant.conversation.steps import Explanation, Failed, ModelText, Stopped, UserTurn
 from tools.agent_tools.workspace import Workspace
@@ -124,7 +125,7 @@ class Agent:
     ) -> Self:
         """Resume a recorded case for a login, whose name the access logs get."""
         with turn():
-            restored = case.restore(models, home=home, user=user)
+            restored = restore_case(case, models, home=home, user=user)
         return cls(
             model, restored.workspace, case, notes=restored.notes, reader=reader,
             stand_in=stand_in, turn=turn,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from assistant.case.entry import CaseEntry
 from assistant.case.record import Case, case_folders, restrict_case
+from assistant.case.signed.entry import CaseEntry
 from assistant.conversation.steps import (
     Explanation,
     Failed,
@@ -123,7 +123,7 @@ def _latest(entries: Sequence[CaseEntry], kind: str, default: str | bool) -> str
 def _summary(case: Case) -> CaseSummary:
     try:
         entries = case.entries()
-        with case.reading():
+        with case.file.reading():
             steps = [from_json(entry.body) for entry in entries if entry.kind == "step"]
             galleries = [str(it.body["name"]) for it in entries if it.kind == "gallery"]
             questions = tuple(it.text for it in steps if isinstance(it, UserTurn))

@@ -26,10 +26,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assistant.case.chain import GENESIS_HASH, canonical, chained
-from assistant.case.entry import CaseEntry
-from assistant.case.record import CASE_DB_FILE, Case, _heads
-from assistant.case.verification import DELETED, DELETION
+from assistant.case.record import Case
+from assistant.case.signed.chain import GENESIS_HASH, canonical, chained
+from assistant.case.signed.entry import CaseEntry
+from assistant.case.signed.record_file import CASE_DB_FILE, signed_heads
+from assistant.case.signed.verification import DELETED, DELETION
 from tools.errors import SetupError
 from tools.gallery.database_file import transaction
 from tools.gallery.locking.state import ARCHIVE
@@ -108,12 +109,12 @@ def scrub_case(case: Case) -> None:
 
     Raises SetupError if another process keeps reading the record.
     """
-    with case._connected() as connection:
+    with case.file.connected() as connection:
         connection.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("VACUUM")
         busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        own = next((it for it in _heads(connection) if it.key == case.keys.id), None)
+        own = next((it for it in signed_heads(connection) if it.key == case.keys.id), None)
     if busy:
         raise SetupError(
             f"case {case.id!r} is open in another process (the chat?): close that, then run the "
@@ -147,7 +148,7 @@ def delete_case(case: Case, *, sessions: Path) -> None:
 
 def _rewrite(case: Case, change: Callable[[Sequence[CaseEntry]], Sequence[CaseEntry]]) -> None:
     """Replace the entries, with new hashes and a new signature, all or nothing."""
-    with case._connected() as connection:
+    with case.file.connected() as connection:
         connection.execute("PRAGMA secure_delete = ON")
         with transaction(connection):
             rows = connection.execute("SELECT seq, at, kind, body, hash FROM entries ORDER BY seq")
@@ -155,7 +156,7 @@ def _rewrite(case: Case, change: Callable[[Sequence[CaseEntry]], Sequence[CaseEn
                 CaseEntry(seq, at, kind, json.loads(body), hash)
                 for seq, at, kind, body, hash in rows
             ]
-            own = next((it for it in _heads(connection) if it.key == case.keys.id), None)
+            own = next((it for it in signed_heads(connection) if it.key == case.keys.id), None)
             connection.execute("DELETE FROM entries")
             previous, seq = GENESIS_HASH, 0
             for entry in change(before):

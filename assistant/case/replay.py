@@ -15,7 +15,7 @@ from typing import Any
 
 from assistant.case.instruments import describe_instruments, differences
 from assistant.case.record import Case
-from assistant.case.verification import is_intact
+from assistant.case.signed.verification import is_intact
 from tools.agent_tools.state.query_photos import QueryPhotos
 from tools.errors import SetupError, ToolError
 from tools.gallery.records import FaceRecord

@@ -128,7 +128,7 @@ def _plan_filter(value: str) -> ActionTurn | None:
     """The turn of a filter by decision or score, as in "decision:none" or "forged:80"."""
     name, _, wanted = value.partition(":")
     if name == "decision" and wanted in DECISIONS:
-        said = "without a decision of mine" if wanted == "none" else f"that I marked as {wanted}"
+        said = "without a decision" if wanted == "none" else f"marked as {wanted}"
     elif name == "forged" and wanted.isdecimal():
         said = f"forged with a probability of at least {wanted} %"
     else:

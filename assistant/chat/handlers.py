@@ -39,6 +39,7 @@ from assistant.report.checks_page import (
     comparison_html,
     report_html,
 )
+from assistant.report.pictures.blurring import blurs
 from assistant.server.work.handoffs import MARK, Handoffs
 from assistant.server.work.index_jobs import GalleryIndexer, IndexingJob
 from tools.agent_tools.review import MAX_NOTE_LENGTH
@@ -292,7 +293,8 @@ class EventHandlers:
 
         def look() -> tuple[str, bool]:
             report = unmask.check(given, of=of, face=chosen_faces(face))
-            return report_html(report), asks_for_face([it.error for it in report.problems])
+            page = report_html(report, everybody=not blurs(unmask.models))
+            return page, asks_for_face([it.error for it in report.problems])
 
         yield from looked_at(
             lambda: self._in_turn(look),

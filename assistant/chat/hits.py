@@ -28,7 +28,7 @@ from assistant.report.templating import inconclusive_bands, render_template
 from tools.agent_tools.casework_tools import EXPORT_FORMATS
 from tools.agent_tools.copies import NEAR_BITS, group_copies
 from tools.agent_tools.hit_filter import DECISIONS
-from tools.agent_tools.review import MAX_NOTE_LENGTH, Decision, HitList, HitNote
+from tools.agent_tools.review import MAX_NOTE_LENGTH, HitList, Review
 from tools.errors import ToolError
 from tools.localisers import Localisation
 from tools.media.file_names import printable
@@ -101,18 +101,19 @@ def hits_html(
     chosen: str | None,
     offers_model: bool = True,
     listed: HitList | None = None,
-    decisions: Mapping[str, Decision] | None = None,
-    notes: Mapping[str, HitNote] | None = None,
+    review: Review | None = None,
     export: Path | None = None,
     resting: bool = False,
 ) -> str:
     """The listed hits, all of them by rank without `listed`; `chosen` is the one shown in detail.
 
-    `offers_model` is true if some hit has no explanation by the model yet. `decisions` and
-    `notes` are the reviewer's, by handle. Near-identical hits stand folded below the first of them.
+    `offers_model` is true if some hit has no explanation by the model yet. `review` holds decisions
+    and notes, and who reads them. Near-identical hits stand folded below the first of them.
     `export` is a report that was just written, offered as a download. A list that is `resting` can
     be read but not used: another search runs.
     """
+    decisions = review.decisions_for(findings) if review else {}
+    notes = review.notes_for(findings) if review else {}
     by_handle = {hit.handle: hit for hit in findings.hits}
     shown = [*by_handle] if listed is None else [it for it in listed.hits if it in by_handle]
     views = {
@@ -143,13 +144,15 @@ def hits_html(
         resting=resting,
         filter=listed.filter.describe() if listed else "",
         limits=listed.limits if listed else "",
-        hidden=[it for it in listed.hidden if it in by_handle] if listed else [],
-        decisions=decisions or {},
-        notes=notes or {},
+        hidden=review.hidden_by(review.by) if review and listed and listed.hidden else {},
+        review=review,
+        decisions=decisions,
+        notes=notes,
+        decision_heading=review.column("decision", [*decisions.values()])[0] if review else "",
         decided=[
             it
             for it in DECISIONS
-            if it == "none" or any(made.decision == it for made in (decisions or {}).values())
+            if it == "none" or any(made.decision == it for made in decisions.values())
         ],
         filters=[each for each in VERDICTS if any(hit.verdict == each for hit in findings.hits)],
         formats=EXPORT_FORMATS,
@@ -197,8 +200,7 @@ def detail_html(
     picture: MapView | None = None,
     further: Sequence[MapView] = (),
     others: Sequence[str] = (),
-    decision: Decision | None = None,
-    note: HitNote | None = None,
+    review: Review | None = None,
     impression: str = "",
     people: Sequence[Box] = (),
     resting: bool = False,
@@ -207,8 +209,8 @@ def detail_html(
 
     `image` is the hit's whole picture, None if it is missing; `located`, `reference_distance_map`,
     `picture` and `further` are its maps, once computed; `others` are the other hits' handles;
-    `decision` and `note` are the reviewer's, `impression` the model's, in words; empty if there is
-    no picture. `people` are other people in it, who are blurred.
+    `review` holds the decision and the note; `impression` is the model's, in words; empty if there
+    is no picture. `people` are other people in it, who are blurred.
     """
     by_id = {fact.id: fact for fact in facts}
     measured = [fact for fact in facts if ".E" in fact.id]
@@ -227,9 +229,10 @@ def detail_html(
         blurred=len(people),
         bands=inconclusive_bands(hit.assessment),
         buttons=HIT_ACTIONS,
-        decision=decision,
+        review=review,
+        decision=review.decision(hit) if review else None,
         decision_buttons=DECISION_ACTIONS,
-        note=note,
+        note=review.note(hit) if review else None,
         longest=MAX_NOTE_LENGTH,
         passing=hit.assessment.unseen,
         explanation=Markup(sentences_html(sentences, by_id.get, subject=hit.handle)),  # noqa: S704 - escaped there

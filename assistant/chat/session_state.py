@@ -36,7 +36,7 @@ from assistant.conversation.steps import (
 from assistant.conversation.stepwise import stepwise
 from assistant.grounding.casework_answers import WORDED_TOOLS
 from assistant.grounding.citations import FactLookup
-from assistant.report.pictures.blurring import people_beside_hit
+from assistant.report.pictures.blurring import people_beside
 from assistant.report.pictures.data_uris import data_uri, thumbnail
 from assistant.report.pictures.face_maps import DrawnMaps, FaceKey, compute_face_maps, face_key
 from tools.agent_tools.casework_tools import EXPORT_FILES
@@ -383,8 +383,7 @@ class ChatSession:
         review = self.workspace.review
         return hits_html(
             findings, self._faces, rule=rule, chosen=self._chosen, offers_model=offers,
-            listed=review.listed(), decisions=review.decisions_for(findings),
-            notes=review.notes_for(findings), export=self._export, resting=self._resting,
+            listed=review.listed(), review=review, export=self._export, resting=self._resting,
         )  # fmt: skip
 
     def _detail_html(self) -> str:
@@ -408,8 +407,7 @@ class ChatSession:
             picture=maps.picture,
             further=maps.further,
             others=[other.handle for other in search[0].hits],
-            decision=self.workspace.review.decision(hit),
-            note=self.workspace.review.note(hit),
+            review=self.workspace.review,
             impression=(
                 ""
                 if image is None
@@ -451,7 +449,7 @@ class ChatSession:
 
     def _people_beside(self, handle: str) -> list[Box]:
         """The other people in a hit's picture, who are blurred."""
-        return people_beside_hit(self.workspace, self.workspace.take_snapshot(handle))
+        return people_beside(self.workspace, self.workspace.take_snapshot(handle))
 
     def _everybody(self, handle: str) -> np.ndarray | None:
         """The picture that numbers the faces of a query photo or video."""

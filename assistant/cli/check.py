@@ -173,9 +173,9 @@ def provenance(
     unmask provenance press.jpg --trust anchors.pem
 
     Read are content credentials (C2PA), the IPTC's source types, EXIF and XMP, the texts of image
-    generators and the JPEG tables. No model is loaded and nothing is fetched: credentials at an
-    address are only named, and revoked certificates are not recognised. Without --trust, signers
-    are not checked.
+    generators, the JPEG tables, and signs that a JPEG was compressed before. No model is loaded and
+    nothing is fetched: credentials at an address are only named, and revoked certificates are not
+    recognised. Without --trust, signers are not checked.
 
     Provenance is a hint, never proof: anyone can add, change or remove metadata, and most services
     remove it. Finding nothing is not evidence. It has no part in any verdict; see unmask check for

@@ -3,14 +3,16 @@
 A list, a decision and a project text are known exactly, so a model has nothing to add.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from assistant.conversation.steps import CheckedSentence, ToolCall, ToolResult
 from prompts import phrases
 from tools.agent_tools.hit_filter import HitFilter
+from tools.agent_tools.review import ReviewEntry
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
+from tools.search.results import Hit
 from tools.verdict.clauses import format_hit_ranges, join_with_and
 
 WORDED_TOOLS = (
@@ -31,11 +33,11 @@ def describe_casework(
     match result.name:
         case "list_hits":
             wanted = _filter(call)
-            return (*_plain(_listed(data, wanted)), *_plain(_remarks(data)))
+            return (*_plain(_listed(data, wanted)), *_plain(_remarks(workspace, data)))
         case "mark_hit":
             return _marked(workspace, data)
         case "note_hit":
-            return _plain(f"Your note on {data['hit']} is {data['note']}. {phrases.VERDICTS_STAY}")
+            return _noted(workspace, data)
         case "undo":
             return _undone(workspace, data)
         case "export_report":
@@ -94,11 +96,14 @@ def _without_match(data: dict[str, object], wanted: HitFilter) -> str:
     return f"{said}. {phrases.NO_ALL_CLEAR}" if accuses else f"{said}."
 
 
-def _remarks(data: dict[str, object]) -> str:
+def _remarks(workspace: Workspace, data: dict[str, object]) -> str:
     said = []
     if data.get("hidden"):
-        hidden = join_with_and([str(each) for each in data["hidden"]])  # type: ignore[attr-defined]
-        said.append(f"Hidden by you and left out: {hidden}.")
+        review = workspace.review
+        said += [
+            f"Hidden by {who} and left out: {join_with_and(handles)}."
+            for who, handles in review.hidden_by(review.signed).items()
+        ]
     if data.get("limits"):
         said.append(f"Dates: {data['limits']}.")
     return " ".join(said)
@@ -108,12 +113,12 @@ def _remarks(data: dict[str, object]) -> str:
 
 
 def _marked(workspace: Workspace, data: dict[str, object]) -> tuple[CheckedSentence, ...]:
-    handle, decision = str(data["hit"]), str(data["decision"])
-    said = (
-        f"{handle} has no decision of yours"
-        if decision == "none"
-        else f"{handle} is marked as {decision} by you"
-    )
+    handle, decision, review = str(data["hit"]), str(data["decision"]), workspace.review
+    made = _in_force(workspace, handle, review.decision)
+    if decision == "none":
+        said = f"{handle} has no decision" + (" of yours" if review.alone else "")
+    else:
+        said = f"{handle} is marked as {decision}" + (f" by {review.signed(made)}" if made else "")
     if decision == "hidden":
         said += " and left out of the list"
     try:
@@ -125,18 +130,37 @@ def _marked(workspace: Workspace, data: dict[str, object]) -> tuple[CheckedSente
     return _plain(f"{said}; the verdict stays: {verdict}.", f"{handle}.verdict")
 
 
+def _noted(workspace: Workspace, data: dict[str, object]) -> tuple[CheckedSentence, ...]:
+    handle, review = str(data["hit"]), workspace.review
+    made = _in_force(workspace, handle, review.note)
+    who = review.signed(made) if made else "you" if review.alone else ""
+    note = "Your note" if who == "you" else f"The note by {who}" if who else "The note"
+    return _plain(f"{note} on {handle} is {data['note']}. {phrases.VERDICTS_STAY}")
+
+
+def _in_force(
+    workspace: Workspace, handle: str, of: Callable[[Hit], ReviewEntry | None]
+) -> ReviewEntry | None:
+    """The decision or note about a hit; None if another search has begun since."""
+    try:
+        return of(workspace.hit(handle))
+    except ToolError:
+        return None
+
+
 def _undone(workspace: Workspace, data: dict[str, object]) -> tuple[CheckedSentence, ...]:
     if data["undone"] == "filter":
         present = workspace.review.filter
         wanted = present if list(present.criteria) == data["filtered by"] else HitFilter()
         return (
             *_plain(f"Undone: the last filter. {_listed(data, wanted)}"),
-            *_plain(_remarks(data)),
+            *_plain(_remarks(workspace, data)),
         )
     handle = str(data["hit"])
     if data["undone"] == "note":
         on = "a picture that is not listed now" if handle == "not listed" else handle
-        return _plain(f"Undone: your note on {on} is {data['note']}.")
+        note = "your note" if workspace.review.alone else "the note"
+        return _plain(f"Undone: {note} on {on} is {data['note']}.")
     whom = "a picture that is not listed now" if handle == "not listed" else handle
     was, now = str(data["was"]), str(data["now"])
     if now == "none":

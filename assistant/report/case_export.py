@@ -37,7 +37,8 @@ from tools.verdict.interpretation import describe_question
 
 CSV_COLUMNS = (
     "rank", "verdict", "identity_probability", "fake_probability", "forgery_question",
-    "impersonation_probability", "decision", "reviewer_note", "copy_of", "file", "note",
+    "impersonation_probability", "decision", "decision_by", "reviewer_note", "reviewer_note_by",
+    "copy_of", "file", "note",
 )  # fmt: skip
 
 Decisions = Mapping[str, Decision]
@@ -154,14 +155,13 @@ def hits_csv(findings: Findings, decisions: Decisions, notes: Notes | None = Non
     groups = group_copies(findings.hits)
     leads = {hit.handle: each.hits[0].rank for each in groups for hit in each.hits[1:]}
     for hit in findings.hits:
-        note = (notes or {}).get(hit.handle)
-        said, lead = note.text if note else "", leads.get(hit.handle, "")
-        writer.writerow(_row(hit, decisions.get(hit.handle), said, lead))
+        note, lead = (notes or {}).get(hit.handle), leads.get(hit.handle, "")
+        writer.writerow(_row(hit, decisions.get(hit.handle), note, lead))
     return table.getvalue()
 
 
 def _row(
-    hit: Hit, decision: Decision | None, reviewer_note: str, copy_of: int | str
+    hit: Hit, decision: Decision | None, reviewer_note: HitNote | None, copy_of: int | str
 ) -> list[object]:
     given = hit.assessment
     note = [given.reason, *given.notes, *(["file missing"] if hit.file_missing else [])]
@@ -173,7 +173,9 @@ def _row(
         describe_question(given.question),
         _decimal(given.impersonation_probability),
         "" if decision is None else decision.decision,
-        _harmless(reviewer_note),
+        "" if decision is None else _harmless(decision.user),
+        "" if reviewer_note is None else _harmless(reviewer_note.text),
+        "" if reviewer_note is None else _harmless(reviewer_note.user),
         copy_of,
         _harmless(f"{printable(hit.path)}{hit.at}"),
         _harmless("; ".join(note)),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from assistant.report.pictures.blurring import blur_people
 from assistant.report.pictures.data_uris import data_uri, draw_box, draw_numbered_boxes, thumbnail
 from assistant.report.pictures.maps import distance_view, forgery_view
 from assistant.report.pictures.numbered_faces import numbers_in_words, parse_face_option
@@ -15,6 +16,7 @@ from tools.errors import ToolError
 from tools.media.file_names import printable
 from tools.media.images import read_photo
 from tools.provenance.findings import LIMITS
+from tools.search.bystanders import Box
 from tools.search.checking.comparison import Comparison
 from tools.search.checking.impression import IMPRESSION_LABEL, impression_text
 from tools.search.checking.results import CheckedFace, CheckReport
@@ -25,15 +27,16 @@ from tools.verdict.evidence import Evidence
 _PICTURE_PX, _NUMBERED_PX = 480, 720
 
 
-def report_html(report: CheckReport) -> str:
+def report_html(report: CheckReport, *, everybody: bool = False) -> str:
     """Every checked face with its verdict, its map and its measurements.
 
-    Pictures are read again from the files, so it has to be made before they are deleted.
+    Pictures are read again from the files, so it has to be made before they are deleted. If only
+    one face of a picture was asked about, other people are blurred, unless `everybody` is shown.
     """
     return render_template(
         "check.html",
         report=report,
-        views=[_view(face, report) for face in report.faces],
+        views=[_view(face, report, everybody=everybody) for face in report.faces],
         problems=[_problem(it.error, it.path) for it in report.problems],
         origins=[(printable(Path(path.name)), found) for path, found in report.provenance],
         limits=LIMITS,
@@ -60,12 +63,14 @@ def comparison_html(found: Comparison) -> str:
     )
 
 
-def _view(face: CheckedFace, report: CheckReport) -> dict[str, Any]:
+def _view(face: CheckedFace, report: CheckReport, *, everybody: bool) -> dict[str, Any]:
+    others = () if everybody else face.others
     return {
         "face": face,
         "axes": bool(report.references),
         "bands": inconclusive_bands(face.assessment),
-        "image": None if face.number is None else _picture(face.path, face.box),
+        "image": None if face.number is None else _picture(face.path, face.box, others),
+        "blurred": len(others),
         "heat": None if face.located is None else forgery_view(face.located),
         "evidence": _rows(face.evidence),
         "impression": impression_text(face.impression),
@@ -114,13 +119,17 @@ def problem_text(error: Exception, *files: Path) -> str:
     return f"{text}."
 
 
-def _picture(path: Path, box: Sequence[float] | None) -> str | None:
-    """The whole picture as a data URI, with a box if there is one; None if it is gone."""
+def _picture(path: Path, box: Sequence[float] | None, others: Sequence[Box] = ()) -> str | None:
+    """The whole picture as a data URI, with a box if there is one; None if it is gone.
+
+    The faces in `others` are blurred.
+    """
     with contextlib.suppress(ToolError):
         pixels = read_photo(path).pixels
         if box is None:
             return data_uri(thumbnail(pixels, longest_px=_PICTURE_PX))
-        return data_uri(draw_box(pixels, np.asarray(box), longest_px=_PICTURE_PX))
+        shown = blur_people(pixels, others, keep=[box])
+        return data_uri(draw_box(shown, np.asarray(box), longest_px=_PICTURE_PX))
     return None
 
 

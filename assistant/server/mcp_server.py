@@ -16,7 +16,6 @@ from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from starlette.routing import Route
 
-from assistant.server.access.accounts import OWNER
 from assistant.server.access.gate import IDENTITY, MAX_MCP_BYTES
 from assistant.server.access.roles import SCOPES, Identity
 from assistant.server.mcp_tools import READING_TOOLS, AgentTools
@@ -24,6 +23,7 @@ from assistant.server.problems import Problem
 from assistant.server.work.lane import ModelLane
 from prompts import text
 from tools.errors import SetupError, ToolError
+from tools.gallery.access_log import OWNER
 
 
 class McpServer:

@@ -18,11 +18,14 @@ from typing import Annotated, Any
 from langchain_core.tools import StructuredTool
 from pydantic import Field, ValidationError, validate_call
 
+from assistant.report.pictures.blurring import picture_shown
 from assistant.server.access.roles import Identity, refusal
 from assistant.server.work.investigations import Investigation, Investigations
 from assistant.server.work.lane import check
 from tools import toolkit
 from tools.agent_tools.arguments import refuse
+from tools.agent_tools.photo_description import Description, image_content_block
+from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.gallery.record_store import Gallery
 from tools.media.images import UnreadableImage
@@ -82,7 +85,10 @@ class AgentTools:
             raise ToolError(f"no tool is called {quote_untrusted(name)}; there are: {known}")
         given = dict(arguments)
         found = self._find(who, str(given.pop("investigation", "")))
-        return found.call(name, given, who=who, stop=stop)[0]
+        content, made = found.call(name, given, who=who, stop=stop)
+        if isinstance(made, Description):
+            return _without_bystanders(found.workspace, made, content)
+        return content
 
     def _own(self, who: Identity, stop: threading.Event) -> list[Any]:
         """The tools that begin and fill an investigation, for a user."""
@@ -190,6 +196,16 @@ class _OwnTools:
     ) -> dict[str, Any]:
         """A fact by its id: value, unit, method, and what it does not show."""
         return self._server.fact(self._who, investigation, fact)
+
+
+def _without_bystanders(workspace: Workspace, made: Description, content: Content) -> Content:
+    """A description with its picture as the page shows it: other people's faces are blurred.
+
+    The record of the case keeps the picture that was described.
+    """
+    shown = image_content_block(picture_shown(workspace, made.handle))
+    is_picture = [isinstance(it, dict) and it["type"] == "image" for it in content]
+    return [shown if there else it for it, there in zip(content, is_picture, strict=True)]
 
 
 def _added(found: Investigation, path: Path) -> str:

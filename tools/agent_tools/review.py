@@ -5,7 +5,7 @@ them. They never change a verdict or an order. A filter ends with the next searc
 """
 
 import getpass
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -14,8 +14,9 @@ from tools.agent_tools.copies import CopyGroup, group_copies
 from tools.agent_tools.file_dates import FileDate, describe_sources, file_date
 from tools.agent_tools.hit_filter import DECISIONS, DecisionWord, HitFilter
 from tools.errors import ToolError
+from tools.gallery.access_log import OWNER
 from tools.search.results import Findings, Hit
-from tools.verdict.handles import quote_untrusted
+from tools.verdict.handles import quote_untrusted, sanitise_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,51 @@ class Review:
             self._dates[hit.image_id] = file_date(hit)
         return self._dates[hit.image_id]
 
+    # -- whose entries they are ---------------------------------------------------------------
+
+    @property
+    def alone(self) -> bool:
+        """Whether the reviewer is the user of this machine: without a login, or its owner's."""
+        return self._user() in _machine_names()
+
+    def by(self, entry: ReviewEntry) -> str:
+        """Who made an entry, as its reader sees it: "you", or the name."""
+        return "you" if self._made(entry) else _name(entry)
+
+    def signed(self, entry: ReviewEntry) -> str:
+        """Who made an entry, for a text that other accounts may read later: their own is named."""
+        return self.by(entry) if self.alone else _name(entry)
+
+    def whose(self, entry: ReviewEntry) -> str:
+        """What it is and whose: "your decision", "note by bob"."""
+        what = "decision" if isinstance(entry, Decision) else "note"
+        return f"your {what}" if self._made(entry) else f"{what} by {_name(entry)}"
+
+    def column(self, what: str, entries: Sequence[ReviewEntry | None]) -> tuple[str, list[str]]:
+        """Heading and cells of a table's column; if some entry is another's, each names its maker.
+
+        `what` is "decision" or "note".
+        """
+        mine = all(self._made(it) for it in entries if it is not None)
+        words = [
+            "" if it is None else _words(it) + ("" if mine else f" (by {self.by(it)})")
+            for it in entries
+        ]
+        return f"your {what}" if mine else what, words
+
+    def hidden_by(self, who: Callable[[ReviewEntry], str]) -> dict[str, list[str]]:
+        """The handles of hidden hits by who hid them, in the words of `by` or `signed`."""
+        found: dict[str, list[str]] = {}
+        for hit in self._searched().hits:
+            made = self.decision(hit)
+            if made is not None and made.decision == "hidden":
+                found.setdefault(who(made), []).append(hit.handle)
+        return found
+
+    def _made(self, entry: ReviewEntry) -> bool:
+        """Whether the reviewer made an entry."""
+        return entry.user == self._user() or (self.alone and entry.user in _machine_names())
+
     # -- decisions ----------------------------------------------------------------------------
 
     def decision(self, hit: Hit) -> Decision | None:
@@ -321,6 +367,20 @@ class Review:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _name(entry: ReviewEntry) -> str:
+    return sanitise_text(entry.user, longest=64)
+
+
+def _words(entry: ReviewEntry) -> str:
+    """A decision or a note on one line."""
+    return entry.decision if isinstance(entry, Decision) else " ".join(entry.text.split())
+
+
+def _machine_names() -> tuple[str, str]:
+    """The names under which the user of this machine makes entries."""
+    return OWNER, _user()
 
 
 def _user() -> str:

@@ -21,6 +21,9 @@ from typing import Literal
 from tools.gallery.locking.state import is_locked
 from tools.media.private_files import open_private
 
+OWNER = "owner"
+"""The name of the user who started a server, who is this machine's too; no account has it."""
+
 AccessKind = Literal[
     "search", "list", "look", "check", "compare", "decision", "note", "undo", "verify", "replay",
     "export", "import", "open", "share", "forget", "lock", "unlock",

@@ -17,6 +17,7 @@ Kind = Literal[
     "thumbnail",
     "location",
     "compression",
+    "double compression",
     "remote manifest",
     "forgery mark",
     "unread",
@@ -85,6 +86,15 @@ MEANINGS: Mapping[Kind, tuple[str, str]] = {
         "The JPEG tables show how strongly, and with what kind of software, the file was last "
         "saved.",
         "They do not show what was done before: almost every service saves photographs again.",
+    ),
+    "double compression": (
+        "Rounding left traces of an earlier compression: somebody saved the picture again, or "
+        "software or a service did.",
+        "It is no sign of forgery by itself: nearly every picture on the web was compressed more "
+        "than once, by a messenger, a website or a screenshot, and some cameras do it too. Drawn "
+        "and strongly enlarged pictures can look so by chance. Finding no such traces is not "
+        "evidence either: resizing, a stronger last compression or the same quality twice hide "
+        "them.",
     ),
     "remote manifest": (
         "The file refers to content credentials at an address.",

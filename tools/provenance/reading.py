@@ -7,6 +7,7 @@ from tools.errors import SetupError
 from tools.media.images import UNMASK_MARK, UnreadableImage, image_id, read_bytes
 from tools.provenance.content_credentials import credentials_findings
 from tools.provenance.contradictions import date_findings, dimension_findings, location_findings
+from tools.provenance.double_compression.signs import compression_findings, untouched_findings
 from tools.provenance.findings import Finding, Provenance, clean, in_order, quoted
 from tools.provenance.formats.exif import Exif, parse_exif
 from tools.provenance.formats.file_parts import FileParts, take_apart
@@ -24,6 +25,7 @@ LOOKED_FOR = (
     "EXIF: camera, software, dates, dimensions, position, thumbnail",
     "texts of image generators",
     "JPEG quantisation tables",
+    "signs of double JPEG compression",
 )
 
 _TRUST_BYTES_MOST = 4_000_000
@@ -72,6 +74,8 @@ def provenance_of(
     if parts.jpeg is not None:
         thumbnail = read_segments(exif.thumbnail) if exif.thumbnail else None
         found += tables_findings(parts.jpeg, thumbnail)
+        found += compression_findings(data)
+        found += untouched_findings(exif, found)
     return Provenance(image_id(data), parts.format, in_order(found), LOOKED_FOR)
 
 

@@ -359,6 +359,11 @@ _MEASURE_TERMS: _Rows = (
         "saving. It can be added or removed by anyone, so it has no part in a verdict.",
     ),
     (
+        "double compression",
+        "A JPEG that was saved again after an earlier compression, as messengers, websites and "
+        "screenshots do. By itself it is no sign of forgery.",
+    ),
+    (
         "impression",
         "What a network names when it looks at a picture, such as a screenshot or blur. It "
         "is not measured and can be wrong, so it has no part in a verdict.",

@@ -133,7 +133,7 @@ _QUESTIONS = {
     "confirm": "Do you want me to mark {hits} as confirmed?",
     "reject": "Do you want me to mark {hits} as rejected?",
     "hide": "Do you want me to hide {hits}?",
-    "unmark": "Do you want me to take back your decision on {hits}?",
+    "unmark": "Do you want me to take back the decision on {hits}?",
     "undo": "Do you want me to undo the latest decision, note or filter?",
     "export": "Do you want me to write a report of this case?",
 }

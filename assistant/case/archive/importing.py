@@ -9,9 +9,10 @@ from pathlib import Path
 
 from assistant.case.archive.layout import EXHIBIT, PHOTO, REPORT
 from assistant.case.archive.reading import Bundle, open_bundle
-from assistant.case.record import CASE_DB_FILE, Case, cases_folder
-from assistant.case.signing import SigningKeys, write_signers
-from assistant.case.verification import Verification
+from assistant.case.record import Case, cases_folder
+from assistant.case.signed.record_file import CASE_DB_FILE
+from assistant.case.signed.signing import SigningKeys, write_signers
+from assistant.case.signed.verification import Verification
 from tools.errors import SetupError
 from tools.gallery.access_log import record_access
 from tools.media.file_names import printable

@@ -31,8 +31,8 @@ from assistant.case.archive.layout import (
     is_known,
     signed_message,
 )
-from assistant.case.entry import CaseEntry
-from assistant.case.signing import PublicKeys, SignedHead, key_name, signature_holds
+from assistant.case.signed.entry import CaseEntry
+from assistant.case.signed.signing import PublicKeys, SignedHead, key_name, signature_holds
 from tools.errors import SetupError
 from tools.media.file_names import printable
 

@@ -21,8 +21,8 @@ from assistant.case.archive.layout import (
     sums_text,
 )
 from assistant.case.record import Case
-from assistant.case.signing import read_signers
-from assistant.case.verification import is_intact
+from assistant.case.signed.signing import read_signers
+from assistant.case.signed.verification import is_intact
 from tools.errors import SetupError
 from tools.media.file_names import printable
 from tools.media.private_files import open_private

@@ -31,7 +31,7 @@ from assistant.case.redaction import (
     redact,
     scrub_case,
 )
-from assistant.case.signing import SigningKeys
+from assistant.case.signed.signing import SigningKeys
 from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.gallery.access_log import record_access

@@ -16,7 +16,7 @@ import numpy as np
 from assistant.case.catalogue import list_cases
 from assistant.case.forgetting.request import ForgetRequest
 from assistant.case.record import Case
-from assistant.case.verification import deleted_photos
+from assistant.case.signed.verification import deleted_photos
 from tools.errors import SetupError, ToolError
 from tools.faces.analyser import FaceAnalyser
 from tools.gallery.record_store import Gallery

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.case.forgetting.request import Kind, salted_hash
-from assistant.case.signing import SigningKeys
+from assistant.case.signed.signing import SigningKeys
 from tools.media.private_files import open_private, private_folder
 
 _PURPOSE = "deletion by Unmask, version 1"

@@ -21,7 +21,7 @@ from assistant.case.forgetting.deletion import execute, make_plan
 from assistant.case.forgetting.request import ForgetRequest
 from assistant.case.locking import case_unit, unlock_units
 from assistant.case.record import Case
-from assistant.case.signing import SigningKeys
+from assistant.case.signed.signing import SigningKeys
 from assistant.chat.sessions import SessionStore
 from assistant.chat.users.permissions import PageUsers
 from assistant.report.pictures.data_uris import data_uri, thumbnail

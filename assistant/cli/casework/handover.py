@@ -6,6 +6,7 @@ Export and import return what is said about the result, and the same as data.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.case.restoring import restore_case
 from assistant.console.output import print_remarks
 from tools.errors import SetupError
 
@@ -34,7 +35,7 @@ def _export(settings: "Settings", id: str, path: Path) -> Path:
     record_access(case.folder, "export")
     if case.latest_search() is None:
         return write_bundle(path, case, None, {})
-    restored = case.restore(LoadedModels(settings), home=settings.home)
+    restored = restore_case(case, LoadedModels(settings), home=settings.home)
     print_remarks(f"{note[:1].upper()}{note[1:]}." for note in restored.notes)
     if restored.workspace.last_search is None:
         raise SetupError(
@@ -62,7 +63,7 @@ def import_bundle(settings: "Settings", path: Path, *, key: str) -> tuple[str, d
 
 def key_name(settings: "Settings") -> str:
     """The name of the user's key, which is made if there is none."""
-    from assistant.case.signing import SigningKeys
+    from assistant.case.signed.signing import SigningKeys
 
     keys = SigningKeys(settings.keys_dir)
     name = keys.ensure()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assistant.case.restoring import restore_case
 from assistant.cli.options import JsonOption, load_settings, redirect_library_output
 from assistant.console.output import (
     escape_terminal,
@@ -116,7 +117,7 @@ def review(
         path = Case.open(load_settings(context).home, case).folder / result.data["file"]
         stdout_console().print(escape_terminal(str(path)), soft_wrap=True)
     if name == "list_hits":
-        print_table(["hit", "verdict", "your decision", "file", "your note"], _rows(workspace))
+        _print_hits(workspace)
         print_copies(workspace.review.listed_groups(), prefix="H")
 
 
@@ -193,7 +194,7 @@ def _restored(
 
     settings = load_settings(context, writes=True)
     case = Case.open(settings.home, id)
-    restored = case.restore(LoadedModels(settings), home=settings.home)
+    restored = restore_case(case, LoadedModels(settings), home=settings.home)
     restored.workspace.review.on_decision = case.record_decision
     attach_exporter(restored.workspace, case)
     if what is not None:
@@ -211,14 +212,16 @@ def _run(workspace: "Workspace", name: str, arguments: dict[str, str]) -> tuple[
     return ToolCall(name, arguments, name), ToolResult(name, name, message.content, True, 0.0)
 
 
-def _rows(workspace: "Workspace") -> list[list[str]]:
+def _print_hits(workspace: "Workspace") -> None:
     review = workspace.review
-    rows = []
-    for hit in (workspace.hit(handle) for handle in review.listed().hits):
-        note, word = review.note(hit), review.decision_word(hit).replace("none", "")
-        text = " ".join(note.text.split()) if note else ""
-        rows.append([hit.handle, hit.verdict, word, printable(hit.path) + hit.at, text])
-    return rows
+    hits = [workspace.hit(handle) for handle in review.listed().hits]
+    decided, decisions = review.column("decision", [review.decision(hit) for hit in hits])
+    noted, notes = review.column("note", [review.note(hit) for hit in hits])
+    rows = [
+        [hit.handle, hit.verdict, decision, printable(hit.path) + hit.at, note]
+        for hit, decision, note in zip(hits, decisions, notes, strict=True)
+    ]
+    print_table(["hit", "verdict", decided, "file", noted], rows)
 
 
 def _as_json(workspace: "Workspace", said: str, result: dict[str, Any]) -> dict[str, Any]:

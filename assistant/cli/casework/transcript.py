@@ -68,16 +68,16 @@ class TurnReporter:
         stdout_console().print(self._filled(self._answer()), soft_wrap=True)
         by_handle = {hit.handle: hit for hit in self._hits()}
         listed = [by_handle[handle] for handle in self._listed()]
-        decisions = {hit.handle: self._decision(hit) for hit in listed}
+        review = self._agent.workspace.review
+        decided, decisions = review.column("decision", [review.decision(hit) for hit in listed])
         rows = [[hit.handle, hit.verdict, printable(hit.path) + hit.at] for hit in listed]
         if not any(step.name in _LISTING for step in self._results()):
             rows = []  # a follow-up that left the list as it was
         head = ["hit", "verdict", "file"]
-        if any(decisions.values()):
-            head.insert(2, "your decision")
-            for row in rows:
-                found = decisions[row[0]]
-                row.insert(2, found["decision"] if found else "")
+        if any(decisions):
+            head.insert(2, decided)
+            for row, decision in zip(rows, decisions, strict=False):
+                row.insert(2, decision)
         if rows:
             stdout_console().print()
             print_table(head, rows)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from assistant.case.forgetting.person import PersonFaces
     from assistant.case.forgetting.proof import Proof
     from assistant.case.forgetting.request import ForgetRequest
-    from assistant.case.signing import SigningKeys
+    from assistant.case.signed.signing import SigningKeys
     from assistant.settings import Settings
 
 _SHOWN, _BESIDE_SHOWN = 10, 5
@@ -117,7 +117,7 @@ def forget(
         raise typer.BadParameter("needs --yes or --dry-run: there is no question in JSON",
                                  param_hint="--json")  # fmt: skip
     from assistant.case.forgetting.request import ForgetRequest, request_image
-    from assistant.case.signing import SigningKeys
+    from assistant.case.signed.signing import SigningKeys
 
     settings = load_settings(context)
     keys = SigningKeys(settings.keys_dir)
@@ -140,7 +140,7 @@ def forget(
 def forget_gallery(settings: "Settings", name: str, *, yes: bool) -> None:
     """Delete a whole gallery, after a question unless `yes`."""
     from assistant.case.forgetting.request import ForgetRequest
-    from assistant.case.signing import SigningKeys
+    from assistant.case.signed.signing import SigningKeys
 
     _forget(
         settings, ForgetRequest("gallery", name), SigningKeys(settings.keys_dir), faces=None,
@@ -151,7 +151,7 @@ def forget_gallery(settings: "Settings", name: str, *, yes: bool) -> None:
 def forget_case(settings: "Settings", id: str, *, yes: bool, json: bool) -> None:
     """Delete a whole case, after a question unless `yes`."""
     from assistant.case.forgetting.request import ForgetRequest
-    from assistant.case.signing import SigningKeys
+    from assistant.case.signed.signing import SigningKeys
 
     _forget(
         settings, ForgetRequest("case", id), SigningKeys(settings.keys_dir), faces=None,

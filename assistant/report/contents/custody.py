@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from assistant.case.entry import CaseEntry
 from assistant.case.record import Case
+from assistant.case.signed.entry import CaseEntry
 from assistant.report.contents.model import AccessItem, CaseHeader, CustodyItem
 from tools.gallery.access_log import accesses
 

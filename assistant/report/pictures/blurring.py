@@ -16,9 +16,11 @@ import numpy as np
 from tools.agent_tools.state.pictures import FaceSnapshot
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError
+from tools.faces.analyser import Face
 from tools.gallery.record_store import Gallery
 from tools.search.bystanders import Box, other_people
 from tools.search.model_bundle import ModelBundle
+from tools.search.query import NoFace, SeveralFaces
 
 _REACH = 1.5
 """The blurred ellipse relative to the face's box: its corners lie inside."""
@@ -69,28 +71,46 @@ def blur_people(
     return shown
 
 
-def people_beside_hit(workspace: Workspace, look: FaceSnapshot) -> list[Box]:
-    """The other people in a hit's picture, as they were indexed; none if everybody is shown.
+def people_beside(workspace: Workspace, look: FaceSnapshot) -> list[Box]:
+    """The other people in the picture of a hit or a query photo; none if everybody is shown.
 
-    Faces are looked for again if the gallery cannot tell.
+    A hit's as they were indexed; faces are looked for again if the gallery cannot tell.
     """
-    models, query = workspace.instruments, look.query
-    if query is None or not blurs(models):
+    models, query, face = workspace.instruments, look.query, look.face.face
+    if not blurs(models):
         return []
+    faces = [] if query is None else _indexed(workspace, look)
+    faces = faces or list(models.faces.analyse([look.pixels])[0])
+    template = face.embedding if query is None else query.template
+    return other_people(faces, face.box, template, rule=models.rule)
+
+
+def _indexed(workspace: Workspace, look: FaceSnapshot) -> list[Face]:
+    """The faces of a hit's picture in the gallery."""
     image_id = look.face_id.rpartition(":")[0]
     try:
         with Gallery.open_existing(workspace.home, workspace.gallery) as gallery:
-            faces = [it.face for it in gallery.faces_of(image_id)]
+            return [it.face for it in gallery.faces_of(image_id)]
     except SetupError:
-        faces = []
-    faces = faces or models.faces.analyse([look.pixels])[0]
-    return other_people(faces, look.face.face.box, query.template, rule=models.rule)
+        return []
 
 
 def without_bystanders(workspace: Workspace, look: FaceSnapshot) -> np.ndarray:
-    """The picture of a hit as it is shown."""
-    others = people_beside_hit(workspace, look)
+    """The picture of a hit or a query photo as it is shown."""
+    others = people_beside(workspace, look)
     return blur_people(look.pixels, others, keep=[look.face.face.box])
+
+
+def picture_shown(workspace: Workspace, handle: str) -> np.ndarray:
+    """A hit or a query photo by handle, as it is shown.
+
+    Everybody is shown in a photo in which no face was chosen: whoever looks has to choose one.
+    """
+    try:
+        look = workspace.take_snapshot(handle)
+    except (NoFace, SeveralFaces):
+        return workspace.pictures.pixels(handle)
+    return without_bystanders(workspace, look)
 
 
 def _grown(

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from assistant.case.forgetting.reports import MAP_ID_LENGTH
-from assistant.report.pictures.blurring import blur_people, people_beside_hit
+from assistant.report.pictures.blurring import blur_people, people_beside
 from assistant.report.pictures.maps import views_of
 from assistant.report.pictures.versions import version_view
 from tools.agent_tools.workspace import Workspace
@@ -43,7 +43,7 @@ def write_map(workspace: Workspace, handle: str, folder: Path) -> Path:
 def _tiles(workspace: Workspace, handle: str) -> Iterator[tuple[str, str]]:
     """Pictures as data URIs, each with what it shows."""
     look = workspace.take_snapshot(handle)
-    people = people_beside_hit(workspace, look)
+    people = people_beside(workspace, look)
     shown = blur_people(look.pixels, people, keep=[look.face.face.box])
     for view in views_of(workspace.examinations.maps(workspace.take_snapshot(handle)), shown):
         yield view.image, f"{view.title}: {view.text}"

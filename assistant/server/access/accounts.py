@@ -19,9 +19,7 @@ from assistant.server.access.passwords import COST, Cost, hashed, matches
 from assistant.server.access.private_database import connected
 from assistant.server.access.roles import ROLES, SCOPES_OF, Identity, Role
 from tools.errors import SetupError
-
-OWNER = "owner"
-"""The name of the user who started the server; no account has it."""
+from tools.gallery.access_log import OWNER
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 _SCHEMA = (

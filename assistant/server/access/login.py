@@ -19,12 +19,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from assistant.server.access.accounts import OWNER, AccountStore
+from assistant.server.access.accounts import AccountStore
 from assistant.server.access.roles import Identity
 from assistant.server.access.run_token import Keyring
 from assistant.server.access.throttle import Guesses, TooManyGuesses
 from assistant.server.access.tokens import digest
 from assistant.server.browser.web_app import HEAD
+from tools.gallery.access_log import OWNER
 
 COOKIE = "unmask_login"
 SESSION_S = 12 * 3600.0

@@ -9,10 +9,10 @@ import hmac
 from collections.abc import Iterator
 from pathlib import Path
 
-from assistant.server.access.accounts import OWNER
 from assistant.server.access.roles import SCOPES, Identity
 from assistant.server.access.tokens import TokenStore, digest, new_secret
 from tools.errors import SetupError
+from tools.gallery.access_log import OWNER
 from tools.media.private_files import open_private, private_folder
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from assistant.case.catalogue import CaseSummary
 from assistant.case.record import Case, names_of
 from assistant.case.recorded_tools import RecordedTools
+from assistant.case.restoring import restore_case
 from assistant.conversation.steps import Failed, Stopped, ToolCall, ToolResult
 from assistant.report.case_export import attach_exporter
 from assistant.server.access.roles import Identity
@@ -133,7 +134,7 @@ class Investigations:
 
     def _restored(self, who: Identity, id: str) -> Investigation:
         case = self._recorded(id)
-        restored = case.restore(self._models, home=self._home, user=who.name)
+        restored = restore_case(case, self._models, home=self._home, user=who.name)
         return Investigation(case, restored.workspace, restored.notes)
 
     def _keep(self, found: Investigation) -> Investigation:

@@ -19,7 +19,7 @@ from typing import Any
 
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
-from assistant.case.signing import SigningKeys
+from assistant.case.signed.signing import SigningKeys
 from assistant.chat_model.local.model import LocalVLM
 from assistant.conversation.messages import explanation_messages
 from assistant.conversation.steps import CheckedSentence, Explanation

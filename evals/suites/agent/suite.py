@@ -21,7 +21,7 @@ from pathlib import Path
 from assistant.agent.agent import Agent
 from assistant.agent.requests.loading import load_request_reader
 from assistant.case.record import Case
-from assistant.case.signing import SigningKeys
+from assistant.case.signed.signing import SigningKeys
 from assistant.chat_model.local.model import LocalVLM
 from assistant.settings import Settings
 from evals.options import EvalOptions

@@ -20,6 +20,7 @@ from assistant.agent.agent import Agent
 from assistant.agent.model_stream import TextDelta
 from assistant.agent.turn_calls import Event
 from assistant.case.record import Case
+from assistant.case.restoring import restore_case
 from assistant.conversation.messages import conversation_messages
 from assistant.conversation.steps import (
     CheckedSentence,
@@ -408,7 +409,7 @@ def test_a_case_goes_on_where_it_ended(
     model.replies = [tool_call_reply(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
     record = Case.open(tmp_path, agent.case.id)
-    restored = record.restore(case.models, home=case.settings.home)
+    restored = restore_case(record, case.models, home=case.settings.home)
     assert restored.notes == ()
     assert list(restored.workspace.photos) == ["Q1"]
     again = Agent(model, restored.workspace, record)
@@ -424,7 +425,7 @@ def test_a_case_outlives_its_gallery(
     """Without the gallery the conversation is still there, and a note says what is missing."""
     model.replies = [tool_call_reply(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
-    restored = agent.case.restore(case.models, home=tmp_path / "elsewhere")
+    restored = restore_case(agent.case, case.models, home=tmp_path / "elsewhere")
     assert restored.workspace.last_search is None
     assert "could not be run again" in restored.notes[0]
     with pytest.raises(ToolError):
@@ -441,7 +442,7 @@ def test_a_photo_that_is_gone_locks_nobody_out(case: Unmask, tmp_path: Path) -> 
     first, second = record.keep_photos(photos)
     record.begin_turn("who?", {"Q1": first, "Q2": second}, gallery=GALLERY)
     first.unlink()
-    restored = record.restore(case.models, home=case.settings.home)
+    restored = restore_case(record, case.models, home=case.settings.home)
     assert list(restored.workspace.photos) == ["Q2"]
     assert restored.notes == ("the photo Q1 is missing or was changed, and left out",)
     model = ScriptedModel()
@@ -460,5 +461,5 @@ def test_a_case_of_before_with_brackets_in_its_calls_resumes(
     (copy,) = record.keep_photos([photo])
     record.begin_turn("who?", {"Q1": copy}, gallery=GALLERY)
     record.record_search({"photos": ["[Q1]"], "top": 3}, {"hits": []})
-    restored = record.restore(case.models, home=case.settings.home)
+    restored = restore_case(record, case.models, home=case.settings.home)
     assert restored.workspace.last_search is not None

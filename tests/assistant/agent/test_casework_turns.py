@@ -15,6 +15,7 @@ from assistant.agent.agent import Agent
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.agent.model_stream import TextDelta
 from assistant.case.record import Case
+from assistant.case.restoring import restore_case
 from assistant.chat.citations import sentences_html
 from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
 from assistant.grounding.checker import FactContext
@@ -156,7 +157,7 @@ def test_decisions_survive_a_resumed_case(
     press(agent, "undo")
     press(agent, "mark_hit", hit="H3", decision="confirmed")
     opened = Case.open(tmp_path, agent.case.id)
-    restored = opened.restore(case.models, home=case.settings.home).workspace
+    restored = restore_case(opened, case.models, home=case.settings.home).workspace
     assert restored.last_search is not None
     assert len(restored.last_search[0].hits) == 3
     before = agent.workspace.review.decisions_for(agent.workspace.last_search[0])  # type: ignore[index]

@@ -11,6 +11,7 @@ from assistant.agent.agent import Agent
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.agent.model_stream import TextDelta
 from assistant.case.record import Case
+from assistant.case.restoring import restore_case
 from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
 from prompts.phrases import WHICH_FACE
 from tests.support.cases import GALLERY, astronaut_pixels
@@ -174,7 +175,7 @@ def test_the_suspected_photo_is_never_the_measure(
     model.replies = [tool_call_reply(("find_person", {"photos": ["Q1", "Q2"]})), "[Q1.faces]."]
     results = [it for it in turn(agent, "Search with both") if isinstance(it, ToolResult)]
     assert [it.ok for it in results] == [False]
-    resumed = agent.case.restore(case.models, home=case.settings.home)
+    resumed = restore_case(agent.case, case.models, home=case.settings.home)
     assert Agent(model, resumed.workspace, agent.case).workspace.excluded_photos == {"Q2"}
 
 
@@ -225,7 +226,7 @@ def test_a_case_that_goes_on_knows_what_was_asked(
     group = case.settings.home / "SECRET_GROUP.png"
     model.replies = [tool_call_reply(("find_person", {"photos": ["Q1"]})), "[Q1.faces]."]
     turn(agent, "Find fakes of this person", [group])
-    resumed = agent.case.restore(case.models, home=case.settings.home)
+    resumed = restore_case(agent.case, case.models, home=case.settings.home)
     other = Agent(model, resumed.workspace, agent.case)
     assert other.pending_question == agent.pending_question
     assert other.pending_question is not None

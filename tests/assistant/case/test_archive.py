@@ -16,11 +16,11 @@ from assistant.case.archive.importing import import_case, unpacked
 from assistant.case.archive.layout import RECORD, SIGNATURE, SUMS, signed_message, sums_text
 from assistant.case.archive.writing import write_bundle
 from assistant.case.catalogue import duplicate_case
-from assistant.case.chain import GENESIS_HASH, chained
-from assistant.case.entry import CaseEntry
 from assistant.case.record import Case
 from assistant.case.redaction import Subject, redact
-from assistant.case.signing import SigningKeys
+from assistant.case.signed.chain import GENESIS_HASH, chained
+from assistant.case.signed.entry import CaseEntry
+from assistant.case.signed.signing import SigningKeys
 from assistant.conversation.steps import UserTurn
 from tests.support.made.listed_hits import findings, hit
 from tests.support.stand_ins import picture

@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from assistant.case.catalogue import list_cases
-from assistant.case.chain import GENESIS_HASH, chained
-from assistant.case.record import CASE_DB_FILE, Case, CaseEntry
-from assistant.case.signing import KEY_FILE, SigningKeys
+from assistant.case.record import Case
+from assistant.case.signed.chain import GENESIS_HASH, chained
+from assistant.case.signed.entry import CaseEntry
+from assistant.case.signed.record_file import CASE_DB_FILE
+from assistant.case.signed.signing import KEY_FILE, SigningKeys
 from assistant.conversation.steps import Failed, Step, Stopped, ToolCall, UserTurn
 from tests.support.stand_ins import picture
 from tools.errors import SetupError, ToolError

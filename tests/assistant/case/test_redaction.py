@@ -9,7 +9,7 @@ from PIL import Image
 
 from assistant.case.record import Case
 from assistant.case.redaction import Subject, held_in_case, redact, scrub_case
-from assistant.case.signing import SigningKeys
+from assistant.case.signed.signing import SigningKeys
 from assistant.conversation.steps import (
     CheckedSentence,
     ModelText,

@@ -15,6 +15,7 @@ from assistant import Unmask
 from assistant.agent.agent import Agent
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.case.record import Case
+from assistant.case.restoring import restore_case
 from assistant.chat.button_actions import plan_hit_action
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.session_state import BUSY_MESSAGE, ChatSession, TurnStatus
@@ -230,7 +231,7 @@ def handlers(
         return ChatSession(Agent(model, workspace, record))
 
     def resume(record: Case, _: str) -> ChatSession:
-        restored = record.restore(case.models, home=case.settings.home)
+        restored = restore_case(record, case.models, home=case.settings.home)
         return ChatSession(Agent(model, restored.workspace, record, notes=restored.notes))
 
     sessions = SessionStore(tmp_path / "home", begin=begin, resume=resume)

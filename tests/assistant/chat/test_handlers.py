@@ -16,6 +16,7 @@ from PIL import Image
 from assistant import Unmask
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
+from assistant.case.restoring import restore_case
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.jobs import job_progress_html
 from assistant.chat.page import build_page
@@ -65,7 +66,7 @@ def handlers(case: Unmask, galleries: GalleryIndexer, tmp_path: Path) -> EventHa
         return ChatSession(Agent(model, workspace, record))
 
     def resume(record: Case, user: str) -> ChatSession:
-        workspace = record.restore(case.models, home=home, user=user).workspace
+        workspace = restore_case(record, case.models, home=home, user=user).workspace
         return ChatSession(Agent(ScriptedModel(), workspace, record))
 
     sessions = SessionStore(tmp_path, begin=begin, resume=resume)
@@ -354,6 +355,41 @@ def test_filters_decisions_and_reports_are_buttons(
         count = len(handlers.load(token, REQUEST)[3])
         list(handlers.press(token, REQUEST, pressed(action=action, face="", top="")))
         assert len(handlers.load(token, REQUEST)[3]) == count
+
+
+def test_a_decision_is_yours_only_on_your_own_screen(
+    handlers: EventHandlers, case: Unmask, tmp_path: Path
+) -> None:
+    """Of two accounts in one case, one made it, and the other one reads the name."""
+    ada, bob = (cast(gr.Request, SimpleNamespace(username=it)) for it in ("ada", "bob"))
+    photo = upload(case, tmp_path, "SECRET_NAME.png")
+    token, other = new_token(), new_token()
+    list(handlers.ask(token, GALLERY, {"text": "", "files": [str(photo)]}, ada))
+    detail = handlers.choose(token, ada, pressed(handle="H1"))
+    face = re.findall(r'data-face="([^"]+)"', detail)[0]
+
+    def press(action: str, text: str = "") -> tuple[str, str, str]:
+        event = pressed(action=action, face=face, top="", text=text)
+        messages, findings, detail, _ = list(handlers.press(token, ada, event))[-2]
+        return messages[-1]["content"], findings, detail
+
+    press("note", "seen in May")
+    said, findings, detail = press("mark:hidden")
+    assert "H1 is marked as hidden by ada" in said  # bob reads the same conversation
+    assert "Hidden by you: " in findings and "your decision: hidden" in detail
+    assert "Your note, ada" in detail
+    _, findings, _ = press("mark:rejected")
+    assert "your decision: rejected" in findings and ">your note<" in findings
+    record = Case.open(tmp_path, handlers._sessions.case_of(token, "ada") or "")
+    assert handlers._sessions.adopt(other, "bob", record)
+    detail = handlers.choose(other, bob, pressed(handle="H1"))
+    shared = handlers._sessions.find(other, "bob")
+    findings = shared.findings_html() or "" if shared else ""
+    for shown in (detail, findings):
+        assert "decision by ada: rejected" in shown
+        assert "your decision" not in shown and "your note" not in shown
+    assert "note by ada" in findings and "· decision: " in findings
+    assert "Decision by ada: rejected, ada" in detail and "Note by ada, ada" in detail
 
 
 def test_handed_pictures_are_checked_on_their_tab(

@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 import assistant.chat_model.choice
 from assistant import Unmask
 from assistant.case.forgetting.reports import reports_in
-from assistant.case.record import CASE_DB_FILE, cases_folder
+from assistant.case.record import cases_folder
+from assistant.case.signed.record_file import CASE_DB_FILE
 from assistant.cli.main import app
 from assistant.profile import LoadedModels
 from tests.support.cases import GALLERY

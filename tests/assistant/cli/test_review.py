@@ -57,7 +57,7 @@ def test_hits_of_a_case_are_marked_and_exported(record: Case) -> None:
     assert unmask("review", record.id, "export", "csv").exit_code == 0
     report = Path(record.folder / "report.csv")
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
-    assert ",rejected,'=seen in May,," in report.read_text()
+    assert f",rejected,{made.user},'=seen in May,{made.user},," in report.read_text()
     assert "note on H2 is removed" in unmask("review", record.id, "undo").stdout
     assert "no longer marked as rejected" in unmask("review", record.id, "undo").stdout
     empty = unmask("review", record.id, "undo")

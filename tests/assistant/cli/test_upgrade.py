@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from assistant import Settings, SetupError, Unmask
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
+from assistant.case.restoring import restore_case
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
@@ -169,7 +170,7 @@ def test_a_case_on_it_says_the_line(outdated: Unmask, tmp_path: Path) -> None:
     (copy,) = record.keep_photos([photo])
     record.begin_turn("find", {"Q1": copy}, gallery=GALLERY)
     record.record_search({"photos": ["Q1"]}, findings)
-    (note,) = record.restore(outdated.models, home=outdated.settings.home).notes
+    (note,) = restore_case(record, outdated.models, home=outdated.settings.home).notes
     assert note == f"the latest search could not be run again: {LINE}"
 
 

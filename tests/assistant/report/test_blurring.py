@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from assistant import Unmask
-from assistant.report.pictures.blurring import blur_people, people_beside_hit, without_bystanders
+from assistant.report.pictures.blurring import blur_people, people_beside, without_bystanders
 from assistant.report.pictures.versions import _in_theirs
 from tests.support.cases import workspace_of
 from tools.agent_tools.state.pictures import FaceSnapshot
@@ -53,7 +53,7 @@ def test_strangers_are_blurred_beyond_recognition(
     path = workspace.pictures.path(look.handle)
     before, pixels = file_sha256(path), look.pixels.copy()
     shown = without_bystanders(workspace, look)
-    assert len(people_beside_hit(workspace, look)) == len(faces) - 1 == 5
+    assert len(people_beside(workspace, look)) == len(faces) - 1 == 5
     mine = look.face.face.box
     assert np.array_equal(part(shown, mine), part(look.pixels, mine))
     assert np.array_equal(look.pixels, pixels) and file_sha256(path) == before

@@ -32,8 +32,8 @@ def test_what_was_not_measured_is_empty() -> None:
     assert row == {
         "rank": "1", "verdict": "not assessed", "identity_probability": "",
         "fake_probability": "", "forgery_question": "", "impersonation_probability": "",
-            "decision": "",
-        "reviewer_note": "", "copy_of": "",
+        "decision": "", "decision_by": "", "reviewer_note": "", "reviewer_note_by": "",
+        "copy_of": "",
         "file": "/x/a,b.jpg", "note": "a reason",
     }  # fmt: skip
 
@@ -43,6 +43,7 @@ def test_decisions_stand_beside_verdicts() -> None:
     found = findings([hit(1, Path("a.jpg"), "impersonation", fake=0.91234), hit(2, Path("b.jpg"))])
     first, second = csv.DictReader(io.StringIO(hits_csv(found, {"H1": MADE})))
     assert (first["verdict"], first["decision"]) == ("impersonation", "rejected")
+    assert (first["decision_by"], second["decision_by"]) == ("ada", "")
     assert first["fake_probability"] == "0.9123"
     assert second["decision"] == ""
     rows = findings_json(found, {"H1": MADE})["hits"]

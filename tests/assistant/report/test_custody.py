@@ -6,7 +6,7 @@ import pytest
 
 from assistant.case.catalogue import archive_case, duplicate_case, rename_case
 from assistant.case.record import Case
-from assistant.case.signing import SigningKeys
+from assistant.case.signed.signing import SigningKeys
 from assistant.report.contents.custody import custody_items
 from tools.agent_tools.review import HitNote
 

@@ -1,13 +1,14 @@
 """A server that listens: real MCP clients over stdio and HTTP, and the Python client."""
 
 import base64
+import io
 import json
 import os
 import re
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -15,18 +16,23 @@ from typing import Any
 import anyio
 import httpx
 import httpx2
+import numpy as np
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
+from PIL import Image
 
 from assistant import Unmask
+from assistant.profile import LoadedModels
 from assistant.server.access.roles import SCOPES, Identity
 from assistant.server.access.tokens import TokenStore
 from assistant.server.client import RequestRefused, UnmaskClient
 from assistant.server.serving import Server, listen
 from tests.assistant.server.serving import server_in
-from tests.support.cases import GALLERY
+from tests.support.cases import GALLERY, group_pixels
 from tests.support.paths import ROOT
+from tools.agent_tools.photo_description import image_content_block
+from tools.faces.analyser import Face
 from tools.media.images import image_id
 
 
@@ -157,6 +163,73 @@ def test_an_agent_over_http(server: Server, address: str, case: Unmask) -> None:
     assert {image_id(it.read_bytes()) for it in photos.values()} == {
         it.name for it in photos.values()
     }
+
+
+def pixels_of(block: Any) -> np.ndarray:
+    """The picture (h, w, 3) of a content block."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(block.data))).convert("RGB"))
+
+
+def changes(shown: np.ndarray, faces: Sequence[Face], pixels: np.ndarray) -> list[float]:
+    """Mean change of each face in grey levels, against the whole picture at the same size."""
+    plain = image_content_block(pixels)["base64"]
+    before = np.asarray(Image.open(io.BytesIO(base64.b64decode(plain))).convert("RGB"))
+    difference = np.abs(shown.astype(int) - before)
+    scale = shown.shape[1] / pixels.shape[1]
+    boxes = [np.round(np.asarray(face.box) * scale).astype(int) for face in faces]
+    return [float(difference[top:bottom, left:right].mean()) for left, top, right, bottom in boxes]
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_an_agent_sees_only_the_face_in_question(
+    server: Server, address: str, case: Unmask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a hit, and in a photo once its face is chosen; the user can have everybody shown."""
+    pixels = group_pixels()
+    faces = list(case.models.faces.analyse([pixels])[0])
+    token = TokenStore(server.parts.settings.config_dir).create("looker", ["search"])
+    headers = {"Authorization": f"Bearer {token}"}
+
+    async def talk() -> tuple[list[float], ...]:
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=300) as http,
+            Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client,
+        ):
+            begun = said(await client.call_tool("begin_investigation", {"gallery": GALLERY}))
+            here = {"investigation": begun["investigation"]}
+            home, handles = case.settings.home, list[str]()
+            for name in ("SECRET_NAME.png", "SECRET_GROUP.png"):
+                data = base64.b64encode((home / name).read_bytes()).decode()
+                added = said(await client.call_tool("add_photo", {**here, "data": data}))
+                handles.append(added["photo"])
+            portrait, group = handles
+
+            async def looked(handle: str) -> list[float]:
+                told = await client.call_tool("describe_image", {**here, "image": handle})
+                assert not told.is_error, told.content
+                return changes(pixels_of(told.content[1]), faces, pixels)
+
+            open_ = await looked(group)
+            said(await client.call_tool("find_person", {**here, "photos": [portrait]}))
+            who = Identity("looker", frozenset())
+            workspace = server.parts.investigations.find(who, begun["investigation"]).workspace
+            (hit,) = [it for it in workspace.hits if it.path.name == "group.png"]
+            (own,) = [at for at, it in enumerate(faces) if np.allclose(it.box, hit.box, atol=3)]
+            of_hit = await looked(hit.handle)
+            assert of_hit.pop(own) < 3
+            one = {**here, "photos": [group], "face": 2, "top": 1}
+            said(await client.call_tool("find_person", one))
+            of_photo = await looked(group)
+            assert of_photo.pop(1) < 3
+            monkeypatch.setattr(
+                LoadedModels, "show_bystanders", property(lambda _: True), raising=True
+            )
+            return open_, of_hit, of_photo, await looked(group)
+
+    open_, of_hit, of_photo, everybody = anyio.run(talk)
+    assert max(open_) < 1 and max(everybody) < 1
+    assert len(of_hit) == len(of_photo) == len(faces) - 1
+    assert min(of_hit) > 8 and min(of_photo) > 8
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])

@@ -1,5 +1,6 @@
 """Filters, decisions and undo over a list of hits."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from tests.support.made.listed_hits import dated_picture, findings, hit
 from tools.agent_tools.hit_filter import HitFilter
 from tools.agent_tools.review import Decision, HitNote, Review, ReviewEntry
 from tools.errors import ToolError
+from tools.gallery.access_log import OWNER
 from tools.search.results import Findings
 
 pytestmark = pytest.mark.fast
@@ -295,3 +297,57 @@ def test_a_note_belongs_to_the_picture_and_can_be_undone(found: Findings) -> Non
         assert each.note(first) is None
         with pytest.raises(ToolError, match="at most 2,000 characters"):
             each.write_note(first, "x" * 2001)
+
+
+# -- whose entries they are -----------------------------------------------------------------------
+
+
+def of_account(found: Findings, name: str) -> Review:
+    """The work of a reader who is logged in by a name; empty: at this machine, without a login."""
+    return Review(lambda: found, lambda: name)
+
+
+def test_an_entry_is_yours_only_if_you_made_it(found: Findings) -> None:
+    """Its maker reads "your decision", another account the name, in every wording."""
+    recorded: list[ReviewEntry] = []
+    ada, bob = of_account(found, "ada"), of_account(found, "bob")
+    ada.on_decision = recorded.append
+    decided, noted = ada.mark(found.hits[0], "hidden"), ada.write_note(found.hits[0], "seen\nhere")
+    bob.restore(recorded)
+    assert (ada.whose(decided), ada.by(decided)) == ("your decision", "you")
+    assert (bob.whose(decided), bob.by(decided)) == ("decision by ada", "ada")
+    assert (ada.whose(noted), bob.whose(noted)) == ("your note", "note by ada")
+    assert (ada.hidden_by(ada.by), bob.hidden_by(bob.by)) == ({"you": ["H1"]}, {"ada": ["H1"]})
+    # What is written into a shared record is read by both.
+    assert ada.signed(decided) == bob.signed(decided) == "ada"
+    # The same decision once more stays with who made it; another one is the second account's.
+    assert bob.mark(found.hits[0], "hidden").user == "ada"
+    assert bob.whose(bob.mark(found.hits[0], "rejected")) == "your decision"
+    assert bob.undo() and bob.whose(bob.decisions_for(found)["H1"]) == "decision by ada"
+
+
+def test_a_table_names_makers_once_one_of_them_is_another(found: Findings) -> None:
+    """A table of the reader's own entries has the heading and the words as without accounts."""
+    ada = of_account(found, "ada")
+    mine, theirs = ada.mark(found.hits[0], "rejected"), ada.mark(found.hits[1], "confirmed")
+    assert ada.column("decision", [mine, None]) == ("your decision", ["rejected", ""])
+    assert ada.column("note", [None]) == ("your note", [""])
+    told = of_account(found, "bob").column("decision", [mine, replace(theirs, user="bob")])
+    assert told == ("decision", ["rejected (by ada)", "confirmed (by you)"])
+
+
+def test_on_ones_own_machine_all_is_yours(found: Findings, review: Review) -> None:
+    """Without a login, as the server's owner, and back on the command line: the same person."""
+    at_page, made = of_account(found, OWNER), review.mark(found.hits[0], "rejected")
+    for reader in (review, at_page):
+        assert reader.alone and reader.whose(made) == "your decision"
+        assert reader.signed(made) == "you"
+    assert review.whose(replace(made, user=OWNER)) == "your decision"
+    account = of_account(found, "ada")
+    assert not account.alone and account.whose(replace(made, user=OWNER)) == "decision by owner"
+
+
+def test_a_name_from_another_machine_is_plain_text(found: Findings, review: Review) -> None:
+    """An imported record may hold anything; it stays on one line, without quotation marks."""
+    made = replace(review.mark(found.hits[0], "rejected"), user='eve"\n\x1b[2J')
+    assert review.whose(made) == "decision by eve' [2J"

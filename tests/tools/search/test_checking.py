@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from assistant import Unmask
+from assistant.report.checks_page import report_html
 from tests.support.cases import (
     altered_portrait,
     astronaut_pixels,
@@ -188,6 +189,19 @@ def test_several_faces_are_numbered_and_one_can_be_chosen(case: Unmask, photos: 
         case.check([group, photos / "ada.png"], face=2)
     with pytest.raises(SetupError, match=r"no photo is called 'nobody\.png'"):
         case.check(group, face={"nobody.png": 2})
+
+
+def test_other_people_are_blurred_once_one_face_is_asked_about(case: Unmask, photos: Path) -> None:
+    """With a chosen face or a reference; else every face is in question, and none is blurred."""
+    group, hers = photos / "group.png", photos / "ada.png"
+    everybody, chosen = case.check(group), the_face(case.check(group, face=2))
+    assert [it.others for it in everybody.faces] == [()] * len(everybody.faces)
+    assert len(chosen.others) == len(everybody.faces) - 1 and chosen.box not in chosen.others
+    report = case.check([group, hers], of=hers)
+    found = {it.path.name: it.others for it in report.faces}
+    assert len(found["group.png"]) == len(everybody.faces) - 1 and found["ada.png"] == ()
+    assert report_html(report).count("other faces are blurred") == 1
+    assert "blurred" not in report_html(report, everybody=True) + report_html(everybody)
 
 
 def test_the_same_file_twice_is_checked_once(case: Unmask, photos: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from assistant import Unmask
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
+from assistant.case.restoring import restore_case
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.page import build_page
 from assistant.chat.session_state import ChatSession
@@ -45,7 +46,7 @@ def pages(case: Unmask, folder: Path) -> EventHandlers:
         return opened(record, workspace)
 
     def resume(record: Case, _: str) -> ChatSession:
-        restored = record.restore(case.models, home=case.settings.home)
+        restored = restore_case(record, case.models, home=case.settings.home)
         assert not any("could not" in note or "left out" in note for note in restored.notes)
         return opened(record, restored.workspace)
 

@@ -24,6 +24,7 @@ from tools.media.videos import frame_at
 from tools.provenance.findings import Provenance
 from tools.provenance.reading import read_provenance
 from tools.search.aggregation import Candidate, aggregate_candidates, ranking_key
+from tools.search.bystanders import Box, other_people
 from tools.search.checking.alone import judge_alone
 from tools.search.checking.results import CheckedFace, CheckProblem, CheckReport
 from tools.search.checking.unsaved import UnsavedPictures
@@ -164,7 +165,7 @@ class _Check:
         )
         seen = reranker.rerank(candidates, query, gallery=pictures, instruments=models, rule=rule)
         ranked = sorted(seen, key=ranking_key)
-        return [self._of_candidate(found, rule=rule) for found in ranked]
+        return [self._of_candidate(found, query, rule=rule) for found in ranked]
 
     def alone(self) -> list[CheckedFace]:
         """Every chosen face by itself, those most likely forged first."""
@@ -201,6 +202,7 @@ class _Check:
         image = pictures.image(record.image_id)
         paths = tuple(pictures.paths_of(record.image_id))
         pixels = read_photo(paths[0]).pixels
+        chosen = self._chosen.get(record.image_id)  # by number; 0: every face is in question
         judged = judge_alone(pixels, image, record, instruments=self._models)
         left, top, right, bottom = (float(edge) for edge in face.box)
         made = CheckedFace(
@@ -212,10 +214,18 @@ class _Check:
             assessment=judged.assessment,
             evidence=judged.evidence,
             explanation=render(explain_alone(judged.assessment, judged.evidence)),
+            others=self._others(record, face.embedding) if chosen else (),
         )
         return self._seen(self._located(made, pixels, face), pixels, face)
 
-    def _of_candidate(self, found: Candidate, *, rule: VerdictRule | None) -> CheckedFace:
+    def _others(self, record: FaceRecord, template: np.ndarray) -> tuple[Box, ...]:
+        """The other people in a face's picture; `template` is the person's in question."""
+        faces = [it.face for it in self._pictures.faces[record.image_id]]
+        return tuple(other_people(faces, record.face.box, template, rule=self._models.rule))
+
+    def _of_candidate(
+        self, found: Candidate, query: Query, *, rule: VerdictRule | None
+    ) -> CheckedFace:
         pictures, record, still = self._pictures, found.record, found.moment is None
         hit = to_hit(pictures, 1, found, rule=rule)
         made = CheckedFace(
@@ -229,6 +239,7 @@ class _Check:
             explanation=hit.explanation,
             at=hit.at,
             seen=hit.seen,
+            others=self._others(record, query.template),
         )
         with contextlib.suppress(UnreadableImage):  # it disappeared since it was measured
             pixels = (

@@ -10,6 +10,7 @@ from tools.localisers import Localisation
 from tools.media.file_names import printable
 from tools.media.skip_reasons import without_path
 from tools.provenance.findings import LIMITS, Provenance
+from tools.search.bystanders import Box
 from tools.search.checking.impression import Impression
 from tools.search.query import SeveralFaces
 from tools.search.results import judged_by
@@ -28,7 +29,9 @@ class CheckedFace:
     "forged", "no forgery found", "inconclusive" or "not assessed", and nothing is said about the
     person. `located` is the map of the face; None where nothing speaks for a forgery, because a map
     shows something on any photograph. `impression` is what a network names about the picture and
-    this face; None without the network. It has no part in the verdict.
+    this face; None without the network. It has no part in the verdict. `others` are the boxes of
+    other people in the picture if only this face is in question, because references were given or
+    it was chosen.
     """
 
     paths: tuple[Path, ...]
@@ -43,6 +46,7 @@ class CheckedFace:
     impression: Impression | None = None
     at: str = ""
     seen: str = ""
+    others: tuple[Box, ...] = ()
 
     @property
     def path(self) -> Path:

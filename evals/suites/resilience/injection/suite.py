@@ -28,7 +28,7 @@ from assistant.agent.agent import Agent
 from assistant.agent.requests.loading import load_request_reader
 from assistant.agent.requests.reader import ReadsRequests
 from assistant.case.record import Case
-from assistant.case.signing import SigningKeys
+from assistant.case.signed.signing import SigningKeys
 from assistant.chat_model.local.model import LocalVLM
 from assistant.settings import Settings
 from evals.options import EvalOptions, no_progress

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.case.record import Case, case_folders
-from assistant.case.signing import SigningKeys
+from assistant.case.signed.signing import SigningKeys
 from assistant.conversation.steps import UserTurn
 from evals.suites.resilience.soak.scene import GALLERY, SoakScene, VisitorPhoto
 from evals.suites.resilience.soak.visitor import OwnCase, Visitor

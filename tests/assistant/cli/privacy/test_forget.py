@@ -18,7 +18,8 @@ from PIL import Image
 
 from assistant import Settings, Unmask
 from assistant.case.record import Case
-from assistant.case.signing import SigningKeys
+from assistant.case.restoring import restore_case
+from assistant.case.signed.signing import SigningKeys
 from assistant.report.case_export import attach_exporter
 from tests.assistant.cli.privacy.held import Traces, only_case, state, unmask, write
 from tests.support.cases import GALLERY
@@ -174,7 +175,7 @@ def test_an_open_case_exports_nothing_that_was_deleted(
 ) -> None:
     """A running chat still holds its search: no report of that one is written, but of the next."""
     opened = only_case(data)
-    workspace = opened.restore(case.models, home=data).workspace
+    workspace = restore_case(opened, case.models, home=data).workspace
     attach_exporter(workspace, opened)
     tools = {it.name: it for it in toolkit(workspace)}
     assert unmask("forget", "--image", source, "--yes").exit_code == 0

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from assistant.case.entry import CaseEntry
-from assistant.case.signing import PublicKeys, SignedHead, SigningKeys
+from assistant.case.signed.entry import CaseEntry
+from assistant.case.signed.signing import PublicKeys, SignedHead, SigningKeys
 from tools.media.images import UnreadableImage
 from tools.media.video_signatures import video_sha256
 

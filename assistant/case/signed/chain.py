@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from assistant.case.entry import CaseEntry
+from assistant.case.signed.entry import CaseEntry
 
 GENESIS_HASH = "0" * 64
 
