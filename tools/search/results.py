@@ -1,7 +1,7 @@
 """Search results: ranked hits, each with a verdict, evidence and an explanation."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +276,7 @@ def judged_by(given: Assessment) -> dict[str, Any]:
             }
             for it in given.unseen
         ],
+        "reached": [asdict(it) for it in given.reached],
         "notes": list(given.notes),
     }
 

@@ -6,7 +6,7 @@ profile without fitted parameters measures scores but assesses nothing.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeGuard
@@ -21,6 +21,12 @@ from tools.verdict.calibration import (
     to_json,
 )
 from tools.verdict.impostors import ImpostorThreshold
+from tools.verdict.measured_rates import (
+    ShareReaching,
+    UnseenToolMissRate,
+    in_words,
+    shares_reaching,
+)
 
 Verdict = Literal[
     "impersonation", "no forgery found", "other", "copy", "inconclusive", "not assessed", "forged"
@@ -54,42 +60,6 @@ than it (log-odds)."""
 
 
 @dataclass(frozen=True, slots=True)
-class UnseenToolMissRate:
-    """Miss rate on `forgeries` by tools that no part was trained on.
-
-    `what` describes them, and the question that was asked of them; `passed` of them read "no sign
-    of forgery"; `most` is the one-sided 95 % upper limit of the miss rate, assuming independent
-    forgeries.
-    """
-
-    what: str
-    forgeries: int
-    passed: int
-    most: float
-
-    @property
-    def share(self) -> float:
-        """Miss rate, 0..1."""
-        return self.passed / self.forgeries
-
-    @property
-    def short_text(self) -> str:
-        """Wording for use inside a sentence."""
-        return (
-            f"{self.passed} of {self.forgeries} {self.what} also passed, at most "
-            f"{100 * self.most:.0f} % at 95 % confidence"
-        )
-
-    @property
-    def text(self) -> str:
-        """Wording shown beside a verdict that finds nothing."""
-        return (
-            f"{self.passed} of {self.forgeries} {self.what} also passed "
-            f"({100 * self.share:.0f} %; at most {100 * self.most:.0f} % at 95 % confidence)"
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Assessment:
     """A verdict with the calibrated probabilities behind it; None is *not measured*.
 
@@ -99,7 +69,8 @@ class Assessment:
     and `fake_place` are the positions of the probabilities relative to `identity_band` and
     `fake_band`; the latter is that of the `question` used. `faces` is the number of faces in the
     search; without `faces_measured`, its identity threshold is extrapolated from fewer faces.
-    `unseen` are the miss rates that accompany a verdict that finds nothing.
+    `unseen` are the miss rates that accompany a verdict that finds nothing, `reached` how many test
+    pictures of each kind read as forged as a face whose forgery stays open.
     """
 
     verdict: Verdict
@@ -117,11 +88,13 @@ class Assessment:
     faces: int | None = None
     faces_measured: bool = True
     unseen: tuple[UnseenToolMissRate, ...] = ()
+    reached: tuple[ShareReaching, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on the verdict: miss rates, number of faces, and missing guarantees."""
-        return (*(it.text for it in self.unseen), *_notes(self))
+        """Notes on the verdict: rates in tests, number of faces, and missing guarantees."""
+        reached = [in_words(self.reached)] if self.reached else []
+        return (*(it.text for it in self.unseen), *reached, *_notes(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +167,7 @@ class VerdictRule:
             question=None if fake is None else asked,
             faces=self.faces, faces_measured=self.strangers.measured(self.faces),
             unseen=self.unseen(asked, question) if verdict in ("no forgery found", "copy") else (),
+            reached=self._reached(question, fake, fake_place) if place != "low" else (),
         )  # fmt: skip
 
     def assess_without_query(self, scores: Scores) -> tuple[float | None, BandPosition | None]:
@@ -214,17 +188,31 @@ class VerdictRule:
             verdict, None, fake, None, reason, fake_scores=question.calibrator.features,
             fake_place=place, fake_band=question.band, question="alone",
             unseen=self.unseen("alone", question) if verdict == "no forgery found" else (),
+            reached=self._reached(question, fake, place),
         )  # fmt: skip
 
     def unseen(
         self, asked: QuestionKind, question: ForgeryQuestion
     ) -> tuple[UnseenToolMissRate, ...]:
         """Measured miss rates of this question for forgeries by unseen tools."""
-        name = next((name for name, it in self.named_questions() if it is question), asked)
         return tuple(
             UnseenToolMissRate(**{**it, "what": f"{it['what']} ({_JUDGED[asked]})"})
-            for it in self.fitted_on.get("unseen", {}).get(name, ())
+            for it in self._tested("unseen", question)
         )
+
+    def _reached(
+        self, question: ForgeryQuestion, fake: float | None, place: BandPosition | None
+    ) -> tuple[ShareReaching, ...]:
+        """How usual a probability is that the band leaves open."""
+        if fake is None or place != "within":
+            return ()
+        return shares_reaching(self._tested("reached", question), fake)
+
+    def _tested(self, what: str, question: ForgeryQuestion) -> Sequence[Mapping[str, Any]]:
+        """What was measured about a question."""
+        names = [name for name, it in self.named_questions() if it is question]
+        known: Mapping[str, Sequence[Mapping[str, Any]]] = self.fitted_on.get(what, {})
+        return known.get(names[0], ()) if names else ()
 
     def named_questions(self) -> Iterator[tuple[str, ForgeryQuestion]]:
         """All questions by name: `alone`, or with the stage `closer/alone`."""

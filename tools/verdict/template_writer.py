@@ -14,6 +14,7 @@ from tools.verdict.clauses import display_name, join_with_and
 from tools.verdict.evidence import Evidence
 from tools.verdict.handles import quote_untrusted
 from tools.verdict.interpretation import CHANGES, describe_question
+from tools.verdict.measured_rates import in_words
 from tools.verdict.rule import Assessment
 from tools.verdict.units import format_percent
 
@@ -356,7 +357,18 @@ def _caution(assessment: Assessment, known: _Known, missing: str) -> Sentence | 
             "does not use that.",
             (mark.id,),
         )
-    return Sentence(_ELSE) if assessment.verdict in ("impersonation", "forged") else None
+    if assessment.verdict in ("impersonation", "forged"):
+        return Sentence(_ELSE)
+    return _usual(assessment, known)
+
+
+def _usual(assessment: Assessment, known: _Known) -> Sentence | None:
+    """How many test pictures of each kind read as forged as one that stays open."""
+    if assessment.verdict != "inconclusive" or assessment.unsteady or not assessment.reached:
+        return None
+    if assessment.identity_place == "within":
+        return None  # whose face it is stays open first
+    return Sentence(f"{in_words(assessment.reached)}.", _strongest(assessment, known)[:1])
 
 
 def _next(assessment: Assessment) -> str:

@@ -130,6 +130,14 @@ class MissRate(Part):
     most: Probability
 
 
+class ReachItem(Part):
+    """How many test pictures of a kind read at least as forged as a face that stays open."""
+
+    what: str
+    pictures: int
+    reaching: int
+
+
 class EvidenceItem(Part):
     """One measured fact; `value` is null if it was not measured."""
 
@@ -232,6 +240,7 @@ class HitItem(Part):
     identity: IdentityPlace
     forgery: ForgeryPlace
     unseen: tuple[MissRate, ...]
+    reached: tuple[ReachItem, ...] = ()
     notes: tuple[str, ...]
     evidence: tuple[EvidenceItem, ...]
     explanation: str

@@ -17,7 +17,8 @@ from tools.detectors.clip_heads.tower_head import FORGED, MANIPULATED, SYNTHESIS
 from tools.detectors.folders import DETECTORS_FOLDER, StoredDetector, find_stored_detectors
 from tools.detectors.protocol import AnyDetector, qualified_name
 from tools.search.model_bundle import ModelBundle
-from tools.verdict.rule import QuestionKind, UnseenToolMissRate, VerdictRule
+from tools.verdict.measured_rates import UnseenToolMissRate
+from tools.verdict.rule import QuestionKind, VerdictRule
 
 _CARD, _HEADS = "CARD.md", WEIGHTS_DIR / "heads"
 _FAMILIES = {

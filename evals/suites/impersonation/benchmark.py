@@ -25,17 +25,24 @@ from tools.training.calibration.benchmark_cases import (
 
 EVERYTHING = 1_000_000
 GALLERY = "impersonation"
+LEADING = 20
+"""Hits that get a closer look in the application, unless more are asked for."""
 SEED = 2
 """Seed of the benchmark itself, which does not depend on the run's seed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseworkResult:
-    """The files of a benchmark below a folder, and the application's results."""
+    """The files of a benchmark below a folder, and the application's results.
+
+    `answers` are its whole lists before the closer look, `closer` the same with the leading hits as
+    the closer look judged and ranked them.
+    """
 
     folder: Path
     exhibits: Sequence[BenchmarkFile]
     answers: Sequence[SearchResult]
+    closer: Sequence[SearchResult]
 
 
 def is_casework_source(data: Path) -> bool:
@@ -57,11 +64,31 @@ def run_casework(options: EvalOptions, folder: Path) -> CaseworkResult:
         on_progress=lambda at: options.progress(at.files_done, files, "indexing"),
     )
     asked = [exhibit for exhibit in exhibits if exhibit.kind == "query"]
-    answers = []
+    answers, closer = [], []
     for number, exhibit in enumerate(asked):
         options.progress(number, len(asked), "asking")
-        answers.append(_answer(unmask, folder, exhibit, exhibits))
-    return CaseworkResult(folder, exhibits, _with_faces(answers, settings.home, folder))
+        whole = _answer(unmask, folder, exhibit, exhibits)
+        answers.append(whole)
+        closer.append(_looked_closer(unmask, folder, exhibit, exhibits, whole))
+    found = (_with_faces(it, settings.home, folder) for it in (answers, closer))
+    return CaseworkResult(folder, exhibits, *found)
+
+
+def _looked_closer(
+    unmask: Unmask, folder: Path, query: BenchmarkFile, exhibits: Sequence[BenchmarkFile],
+    whole: SearchResult,
+) -> SearchResult:  # fmt: skip
+    """The list with its leading hits as a search returns them, and all others behind them."""
+    if not whole.measurable:
+        return whole
+    findings = retry_with_central_face(
+        lambda face: unmask.find([folder / query.file], top=LEADING, face=face)
+    )
+    leading = _judged(findings, query.depicted, exhibits)
+    known = {it.id for it in leading}
+    others = (it for it in whole.judged if it.id not in known)
+    behind = tuple(replace(it, rank=rank) for rank, it in enumerate(others, len(leading) + 1))
+    return replace(whole, judged=(*leading, *behind))
 
 
 def _answer(
@@ -70,7 +97,6 @@ def _answer(
     person, judged, measurable = query.depicted, tuple[RankedImage, ...](), True
     try:
         findings = retry_with_central_face(
-            # On the whole list; the effect of reranking its first hits is a separate question.
             lambda face: unmask.find([folder / query.file], top=EVERYTHING, face=face, rerank=False)
         )
         judged = _judged(findings, person, exhibits)

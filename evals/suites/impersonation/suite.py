@@ -5,7 +5,8 @@ forgeries by our forge and copies, of persons used for no fitting, searched by t
 itself; its figures show how the parts work together, not the performance on any particular
 generator. Any other data set with identities is measured and searched by the same rule, with one
 face per picture; a video frame counts as a picture. `--limit` caps the queries of the benchmark, or
-the rows of a data set.
+the rows of a data set. Figures are of the whole lists before the closer look; `closer_look` has
+those with the leading hits as the application returns them, of which it looks at twenty.
 
 *oracle detector*: ranked by the identity probability among true forgeries (the ceiling of retrieval
 alone); *oracle retrieval*: ranked by the forgery probability among files that truly depict the
@@ -26,7 +27,7 @@ from evals.protocol.data import prepare_dataset
 from evals.protocol.duplicates import near_duplicates
 from evals.protocol.protocol import build_plan
 from evals.runs.samples import SampleWriter
-from evals.suites.impersonation.benchmark import is_casework_source, run_casework
+from evals.suites.impersonation.benchmark import LEADING, is_casework_source, run_casework
 from evals.suites.impersonation.figures import (
     FUSIONS,
     MEASURES,
@@ -92,9 +93,13 @@ def _on_casework(options: EvalOptions, folder: Path) -> _Searched:
     place.mkdir(exist_ok=True)
     made = run_casework(options, place)
     files = [exhibit.file for exhibit in made.exhibits if exhibit.kind != "query"]
+    closer = {
+        "hits": LEADING, **mean_metrics(made.closer, seed=options.seed), **outcomes(made.closer)
+    }  # fmt: skip
     return _Searched(
-        made.answers, files, {"data": "casework"}, lambda name: read_photo(place / name).pixels
-    )
+        made.answers, files, {"data": "casework", "closer_look": closer},
+        lambda name: read_photo(place / name).pixels,
+    )  # fmt: skip
 
 
 def _on_data(options: EvalOptions) -> _Searched:

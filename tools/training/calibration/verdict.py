@@ -57,6 +57,7 @@ from tools.verdict.calibration import (
     ReferenceDistribution,
 )
 from tools.verdict.impostors import ImpostorThreshold
+from tools.verdict.measured_rates import reached_record
 from tools.verdict.rule import (
     CLOSER,
     SAME_PHOTOGRAPH,
@@ -190,6 +191,12 @@ def fit_rule(
                 for name, it in questions.items()
                 if any(sample.unseen for sample in it.samples)
             },
+            "reached": {
+                f"{stage}/{name}".lstrip("/"): [*_probabilities(it)]
+                for stage, questions in fitted.items()
+                for name, it in questions.items()
+                if name in ("alone", "with_query")
+            },
         },
     )  # fmt: skip
 
@@ -259,6 +266,19 @@ def _passed(fitted: CrossValidatedQuestion) -> dict[str, Any]:
     ]
     what = "forgeries of kinds left out of all training"
     return miss_rate_record(what, len(unseen), unseen.count("low"))
+
+
+def _probabilities(fitted: CrossValidatedQuestion) -> Iterator[dict[str, Any]]:
+    """Cross-validated probabilities of what an investigator's picture may be."""
+    kinds: tuple[tuple[str, Callable[[ScoredSample], bool]], ...] = (
+        ("untouched photos", lambda it: it.kind == "photo"),
+        ("photos with harmless edits", lambda it: it.kind == "edited photo"),
+        ("forgeries of kinds left out of all training", lambda it: it.unseen),
+    )
+    for what, belongs in kinds:
+        of_kind = [belongs(it) for it in fitted.samples]
+        if any(of_kind):
+            yield reached_record(what, fitted.probabilities[np.array(of_kind)].tolist())
 
 
 def _measured(row: LabelledComparison) -> int:

@@ -226,28 +226,28 @@ def loss_of(logits: Tensor) -> Tensor:
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
     """Logits (2 × pairs,) of a set that is never trained on, authentic and forged in turn: of the
-    tuned tower, and of the linear head on the plain one.
+    tuned tower, and of the head that it began as.
     """
 
     name: str
     tuned: np.ndarray
-    linear: np.ndarray
+    began: np.ndarray
 
     @classmethod
-    def judged(cls, folder: Path, name: str, top: TunedTop, linear: TowerHead) -> "HeldOut":
+    def judged(cls, folder: Path, name: str, top: TunedTop, began: TowerHead) -> "HeldOut":
         """Judge the first chunk of a set, each pair after one history that is always the same."""
-        rng, rows, plain = np.random.default_rng(7), list[Tensor](), list[np.ndarray]()
+        rng, rows, before = np.random.default_rng(7), list[Tensor](), list[np.ndarray]()
         with np.load(folder / f"{name}-000.npz") as chunk, torch.no_grad():
             for pair in chunk["crops"]:
                 crops = with_history(pair, rng)
-                rows.append(top.logits(lower_half(linear.tower, crops)))
-                plain.append(linear.score_images(list(crops)))
-        return cls(name, torch.cat(rows).numpy(), np.concatenate(plain))
+                rows.append(top.logits(lower_half(began.tower, crops)))
+                before.append(began.score_images(list(crops)))
+        return cls(name, torch.cat(rows).numpy(), np.concatenate(before))
 
     def figures(self) -> dict[str, object]:
         """AUC, and the share of pairs in which the forgery scores higher."""
         forged = np.arange(len(self.tuned)) % 2 == 1
-        both = {"tuned": self.tuned, "linear": self.linear}
+        both = {"tuned": self.tuned, "began": self.began}
         return {"held": self.name, "pairs": len(forged) // 2} | {
             name: {
                 "auc": round(float(auc(found, forged)), 4),
