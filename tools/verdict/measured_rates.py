@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tools.verdict.units import format_percent
+
 
 @dataclass(frozen=True, slots=True)
 class UnseenToolMissRate:
@@ -57,7 +59,9 @@ class ShareReaching:
     @property
     def text(self) -> str:
         """Wording for use inside a sentence."""
-        return f"{self.reaching} of {self.pictures} {self.what}"
+        if not self.reaching:
+            return f"none of {self.pictures} {self.what}"
+        return f"{format_percent(self.reaching / self.pictures)} of {self.what}"
 
 
 def reached_record(what: str, probabilities: Sequence[float]) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from tools.verdict.impostors import ImpostorThreshold
 from tools.verdict.measured_rates import (
     ShareReaching,
     UnseenToolMissRate,
-    in_words,
     shares_reaching,
 )
 
@@ -92,9 +91,8 @@ class Assessment:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on the verdict: rates in tests, number of faces, and missing guarantees."""
-        reached = [in_words(self.reached)] if self.reached else []
-        return (*(it.text for it in self.unseen), *reached, *_notes(self))
+        """Notes on the verdict: miss rates, number of faces, and missing guarantees."""
+        return (*(it.text for it in self.unseen), *_notes(self))
 
 
 @dataclass(frozen=True, slots=True)
