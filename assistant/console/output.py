@@ -210,9 +210,9 @@ def _undecided(hits: Sequence["Hit"]) -> Iterator[str]:
 def _with_another_face(hit: "Hit", shared: Path | None) -> str:
     """One line about another version of a hit's photograph."""
     name = escape_terminal(hit.version.name) if hit.version else ""
-    decided = hit.assessment.question == "one_of_two"
-    place = hit.assessment.fake_place if decided else None
-    which = {"high": "this one", "low": "more likely the other one"}.get(place or "", "one of them")
+    which = {"high": "this one", "low": "at least one; the other one reads more forged"}.get(
+        hit.assessment.of_two or "", "at least one of them"
+    )
     return (
         f"{hit.rank}  {_shown(hit, shared)}: the same photograph as {name}, with another face; "
         f"altered: {which}"

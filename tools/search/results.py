@@ -265,6 +265,7 @@ def judged_by(given: Assessment) -> dict[str, Any]:
             "place": given.fake_place,
             "band": _edges(given.fake_band),
             "question": given.question,
+            "of_two": given.of_two,
         },
         "unseen": [
             {

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 from tools.errors import SetupError
 from tools.verdict.calibration import (
@@ -69,7 +69,9 @@ class Assessment:
     `fake_band`; the latter is that of the `question` used. `faces` is the number of faces in the
     search; without `faces_measured`, its identity threshold is extrapolated from fewer faces.
     `unseen` are the miss rates that accompany a verdict that finds nothing, `reached` how many test
-    pictures of each kind read as forged as a face whose forgery stays open.
+    pictures of each kind read as forged as a face whose forgery stays open. `of_two` is set if
+    another version of the photograph with another face is proven: whether this one reads more
+    forged than it.
     """
 
     verdict: Verdict
@@ -88,6 +90,7 @@ class Assessment:
     faces_measured: bool = True
     unseen: tuple[UnseenToolMissRate, ...] = ()
     reached: tuple[ShareReaching, ...] = ()
+    of_two: BandPosition | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -111,9 +114,10 @@ class VerdictRule:
     query and is used only if the identity band gives *same person* (a reference is informative only
     if it is the right person: ICT-Ref, SELFI). If a hit is proven to be the same photograph as a
     query photo, "same_photo" judges whether this version was altered. If it is proven to be the
-    same photograph as another picture of the collection that shows another face in its place, one
-    of the two was altered, whatever either scores: "one_of_two" judges which, from the difference
-    of their scores. `further` holds the same questions with more scores, by stage, each stage after
+    same photograph as another picture of the collection that shows another face in its place, at
+    least one of the two was altered, whatever either scores: "one_of_two" judges whether it is this
+    one, from the difference of their scores. It never clears a face, since the other version may be
+    forged as well. `further` holds the same questions with more scores, by stage, each stage after
     the weaker one: the last question whose scores were all measured is used. Every question has its
     own band.
 
@@ -154,9 +158,11 @@ class VerdictRule:
         place = self.identity_band.place(same)
         asked = self._asked(place, scores)
         question, fake, fake_place = self._answer(asked, scores)
-        if _decides(pair := self._of_two(place, scores), fake_place):
+        pair = self._of_two(place, scores)
+        of_two = None if pair is None else pair[2]
+        if pair is not None and of_two == "high":
             asked, (question, fake, fake_place) = "one_of_two", pair
-        verdict, reason = _decide(place, fake_place, asked)
+        verdict, reason = _decide(place, fake_place, asked, of_two)
         return Assessment(
             verdict, same, fake, None if fake is None else self._at_crowd_odds(same) * fake, reason,
             fake_scores=() if fake is None else question.calibrator.features,
@@ -166,6 +172,7 @@ class VerdictRule:
             faces=self.faces, faces_measured=self.strangers.measured(self.faces),
             unseen=self.unseen(asked, question) if verdict in ("no forgery found", "copy") else (),
             reached=self._reached(question, fake, fake_place) if place != "low" else (),
+            of_two=of_two,
         )  # fmt: skip
 
     def assess_without_query(self, scores: Scores) -> tuple[float | None, BandPosition | None]:
@@ -355,29 +362,25 @@ _Answer = tuple[ForgeryQuestion, float | None, BandPosition | None]
 """A question with the forgery probability and its place."""
 
 
-def _decides(of_two: _Answer | None, otherwise: BandPosition | None) -> TypeGuard[_Answer]:
-    """Whether the proof by another version decides.
-
-    A face whose own scores read as forged stays so, unless the other version reads more forged:
-    that one of two was altered speaks for that as well.
-    """
-    return of_two is not None and of_two[2] is not None and (
-        of_two[2] != "within" or otherwise != "high"
-    )  # fmt: skip
-
-
 def _decide(
-    identity: BandPosition, fake: BandPosition | None, asked: QuestionKind
+    identity: BandPosition,
+    fake: BandPosition | None,
+    asked: QuestionKind,
+    of_two: BandPosition | None,
 ) -> tuple[Verdict, str]:
-    """Decision table of the README: positions on the two axes to a verdict and its reason."""
+    """Decision table of the README: positions on the two axes to a verdict and its reason.
+
+    `of_two` is the place among two proven versions. A face whose own scores read as forged stays
+    so, unless the other version reads more forged.
+    """
     if identity == "low":
         return "other", "the face is not the query person's"
     if fake is None:
         return "not assessed", "forgery was not measured"
     if identity == "within":
         return "inconclusive", "whether the face is the query person's stays open"
-    if asked == "one_of_two":
-        return _ONE_OF_TWO[fake]
+    if of_two is not None and (of_two != "within" or fake != "high"):
+        return _ONE_OF_TWO[of_two]
     same_photo = asked == "same_photo"
     if fake == "high":
         return "impersonation", (
@@ -412,11 +415,12 @@ _ONE_OF_TWO: Mapping[BandPosition, tuple[Verdict, str]] = {
     ),
     "within": (
         "inconclusive",
-        "one of two versions of this photograph was altered, and which one stays open",
+        "at least one of two versions of this photograph was altered, and which one stays open",
     ),
     "low": (
         "inconclusive",
-        "one of two versions of this photograph was altered, more likely the other one",
+        "at least one of two versions of this photograph was altered, and the other one reads more "
+        "forged",
     ),
 }
 """Decision table of the query person's face, if another version of the photograph is proven."""

@@ -169,12 +169,12 @@ def _open(assessment: Assessment, same: str, fake: str) -> str:
         among = _among(assessment, always=True)
         return f"whether the face is the query person's stays open (probability {same}{among})"
     theirs = f"the face is most likely the query person's ({same})"
-    if assessment.question != "one_of_two":
+    if assessment.of_two is None:
         return f"{theirs}, but whether it was forged stays open ({fake})"
-    which = "more likely the other one" if assessment.fake_place == "low" else "which one is open"
+    which = "the other one reads more forged" if assessment.of_two == "low" else "which one is open"
     return (
-        f"{theirs}, but one of two versions of this photograph was altered, {which} "
-        f"({fake} for this one)"
+        f"{theirs}, but at least one of two versions of this photograph was altered, and {which} "
+        f"(this one, {describe_question(assessment.question)}: {fake})"
     )
 
 
@@ -241,7 +241,7 @@ def _as_it_is(assessment: Assessment, known: _Known) -> Sentence:
 
 def _reason(assessment: Assessment, known: _Known) -> Sentence | None:
     """What the forgery probability rests on most, and which of its scores are ordinary."""
-    if assessment.fake_probability is None or assessment.question == "one_of_two":
+    if assessment.fake_probability is None or assessment.of_two is not None:
         return None
     parts = [*_changed_face(assessment, known), *_signs(assessment, known)]
     if not parts:
@@ -324,16 +324,16 @@ def _version(assessment: Assessment, known: _Known, name: str) -> Sentence | Non
         f"The same photograph, proven by alignment, was also found{file} with another face in this "
         "place"
     )
-    if assessment.question != "one_of_two":
-        text += ", so one of the two was altered"
-    elif assessment.identity_place == "within" or assessment.unsteady:
+    if assessment.identity_place == "within" or assessment.unsteady:
         fake = format_percent(assessment.fake_probability)
         text += {
             "high": f"; of the two, this one was more likely altered ({fake})",
-            "low": f"; of the two, the other one was more likely altered ({fake} for this one)",
-        }.get(assessment.fake_place or "", f"; which of the two was altered is open ({fake} for "
-              "this one)")  # fmt: skip
-    lead = _ids(known, "version/lead") if assessment.question == "one_of_two" else ()
+            "low": "; at least one of the two was altered, and the other one reads more forged",
+            "within": "; at least one of the two was altered, and which one is open",
+        }.get(assessment.of_two or "", ", so at least one of the two was altered")
+    elif assessment.of_two is None or assessment.verdict != "inconclusive":
+        text += ", so at least one of the two was altered"
+    lead = () if assessment.of_two is None else _ids(known, "version/lead")
     return Sentence(f"{text}.", (proven.id, *lead))
 
 
@@ -366,14 +366,14 @@ def _usual(assessment: Assessment, known: _Known) -> Sentence | None:
     """How many test pictures of each kind read as forged as one that stays open."""
     if assessment.verdict != "inconclusive" or assessment.unsteady or not assessment.reached:
         return None
-    if assessment.identity_place == "within":
-        return None  # whose face it is stays open first
+    if assessment.identity_place == "within" or assessment.of_two is not None:
+        return None  # whose face it is, or which of two was altered, stays open first
     return Sentence(f"{in_words(assessment.reached)}.", _strongest(assessment, known)[:1])
 
 
 def _next(assessment: Assessment) -> str:
     """What to do next; a verdict that finds nothing says how many forgeries pass so, too."""
-    verdict, of_two = assessment.verdict, assessment.question == "one_of_two"
+    verdict, of_two = assessment.verdict, assessment.of_two is not None
     if verdict == "inconclusive" and not assessment.unsteady:
         if assessment.identity_place == "within":
             return _BOTH if of_two else _WHOSE

@@ -113,11 +113,16 @@ class IdentityPlace(Part):
 
 
 class ForgeryPlace(Part):
-    """Where the forgery probability lies; `question` is the calibration that was used."""
+    """Where the forgery probability lies; `question` is the calibration that was used.
+
+    `of_two` is set if another version of the photograph with another face is proven: whether this
+    one reads more forged than it.
+    """
 
     place: Place | None
     band: Band | None
     question: Literal["alone", "with_query", "same_photo", "one_of_two"] | None
+    of_two: Place | None = None
 
 
 class MissRate(Part):

@@ -69,15 +69,13 @@ _SAME = (
 )
 _TEXTS = {
     "this": f"{_SAME}; by their forgery scores, this hit.",
-    "other": f"{_SAME}; by their forgery scores, more likely the other one.",
+    "other": f"{_SAME}; by their forgery scores, the other one reads more forged.",
     "": f"{_SAME}. Which one is not decided here.",
 }
 
 
 def _altered(hit: Hit) -> str:
-    given = hit.assessment
-    decided = given.fake_place if given.question == "one_of_two" else None
-    return {"high": "this", "low": "other"}.get(decided or "", "")
+    return {"high": "this", "low": "other"}.get(hit.assessment.of_two or "", "")
 
 
 def _pixels(version: HitVersion) -> np.ndarray | None:

@@ -100,10 +100,10 @@ def test_every_cell_of_the_table(
     ("identity", "fake", "lead", "verdict", "asked"),
     [
         (HIGH, LOW, HIGH, "impersonation", "one_of_two"),  # the proof stands above the scores
-        (HIGH, MIDDLE, MIDDLE, "inconclusive", "one_of_two"),
-        (HIGH, LOW, MIDDLE, "inconclusive", "one_of_two"),
-        (HIGH, LOW, LOW, "inconclusive", "one_of_two"),  # the other one, more likely
-        (HIGH, HIGH, LOW, "inconclusive", "one_of_two"),
+        (HIGH, MIDDLE, MIDDLE, "inconclusive", "with_query"),
+        (HIGH, LOW, MIDDLE, "inconclusive", "with_query"),
+        (HIGH, LOW, LOW, "inconclusive", "with_query"),  # the other one reads more forged
+        (HIGH, HIGH, LOW, "inconclusive", "with_query"),
         (HIGH, HIGH, MIDDLE, "impersonation", "with_query"),
         (HIGH, LOW, None, "no forgery found", "with_query"),
         (MIDDLE, LOW, HIGH, "inconclusive", "one_of_two"),
@@ -117,6 +117,15 @@ def test_another_version_decides_which_was_altered(
     measured = scores(identity, fake) | {OTHER_VERSION: 1.0, LEAD: lead}
     given = RULE.assess(measured, usable=True)
     assert (given.verdict, given.question) == (verdict, asked)
+
+
+def test_another_version_never_makes_a_face_less_forged() -> None:
+    """Two forgeries of one photograph: that one of them reads less forged does not clear it."""
+    alone = RULE.assess(scores(HIGH, MIDDLE), usable=True)
+    beside = RULE.assess(scores(HIGH, MIDDLE) | {OTHER_VERSION: 1.0, LEAD: LOW}, usable=True)
+    assert (beside.of_two, beside.verdict) == ("low", "inconclusive")
+    assert beside.fake_probability == alone.fake_probability
+    assert beside.impersonation_probability == alone.impersonation_probability
 
 
 def test_a_proof_counts_only_if_there_is_one_and_no_copy() -> None:
