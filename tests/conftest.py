@@ -1,7 +1,6 @@
 """Fixtures for all tests: a separate data folder, and real pictures."""
 
 import io
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from evals.protocol.measured import MeasuredDataset
 
 Encode = Callable[..., bytes]
-
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # UMAP compiles for a minute
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
