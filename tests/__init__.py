@@ -8,6 +8,7 @@ _ENVIRONMENT = {
     # twice the processor time on the same work.
     "OMP_NUM_THREADS": "1",
     "OPENCV_FOR_THREADS_NUM": "1",
+    "NUMBA_NUM_THREADS": "1",  # with more, its pool raises the number for all of OpenMP
     "NUMBA_DISABLE_JIT": "1",  # UMAP compiles for a minute
 }
 for _name, _value in _ENVIRONMENT.items():
