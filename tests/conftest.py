@@ -1,7 +1,6 @@
 """Fixtures for all tests: a separate data folder, and real pictures."""
 
 import io
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from evals.protocol.measured import MeasuredDataset
 
 Encode = Callable[..., bytes]
-
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # UMAP compiles for a minute
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -51,10 +48,15 @@ def same_draws() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A configuration folder of its own: cases are signed with a key of the tests."""
+    """A configuration folder of its own: cases are signed with a key of the tests.
+
+    A data folder as well: what `unmask setup` installed on this machine takes part only where a
+    test names it. The pretrained tower makes every search many times dearer.
+    """
     folder = tmp_path_factory.mktemp("config")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNMASK_CONFIG_DIR", str(folder))
+        patch.setenv("UNMASK_HOME", str(tmp_path_factory.mktemp("data")))
         yield folder
 
 

@@ -35,7 +35,7 @@ def test_the_two_commands_come_first_and_ci_runs_them() -> None:
 def test_ci_installs_what_a_person_gets_and_then_what_figures_were_measured_with() -> None:
     """The README's commands run without constraints; a second, short lane installs with them."""
     script = (ROOT / ".ci" / "run").read_text()
-    before, pinned = script.split("\nfresh pinned\n")
+    before, pinned = script.split("\n# With constraints")
     assert "constraints.txt" not in before
     assert "PIP_CONSTRAINT=constraints.txt pip install --quiet -e '.[test]'\n" in pinned
     (named,) = re.findall(r"^CI=true pytest (.*)$", pinned, flags=re.MULTILINE)

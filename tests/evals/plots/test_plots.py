@@ -18,6 +18,8 @@ from evals.runs import folder as runs
 
 Draw = Callable[[Path | None, str], None]
 
+pytestmark = pytest.mark.usefixtures("few_epochs")
+
 RNG = np.random.default_rng(0)
 LABELS = np.arange(60) % 3 == 0
 SCORES = RNG.normal(size=60) + LABELS

@@ -3,7 +3,7 @@
 import json
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from evals.datasets import load, manifest_file
 from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
 from evals.protocol.measured import MeasuredDataset, load_models, measure_dataset
-from evals.runs.figures import flatten_figures
+from evals.runs.figures import flatten_figures, number
+from evals.runs.folder import HOME_DIR
 from evals.runs.samples import ScoreSample, read
 from evals.suites.calibration import suite as calibration
 from evals.suites.calibration.figures import LabelledLogits, decision_rates
@@ -35,11 +36,11 @@ from evals.suites.detection.scores import (
 )
 from evals.suites.detector_table import detector_list
 from evals.suites.detector_table import logit_cache as answers
-from evals.suites.robustness import suite as robustness
 from evals.suites.robustness.figures import average_over_levels, caddm_table
 from evals.suites.robustness.perturbations import ATTACKS, CADDM_SIX, LEVELS
 from prompts.zero_shot import PROMPT_SETS
-from tests.support.made.dataset import FORGED_BY, build_dataset
+from tests.evals.suite_run import run_suite
+from tests.support.made.dataset import FORGED_BY
 from tests.support.own_pictures import QUICK, engines, photos
 from tests.tools.detectors.test_image_classifier import REAL_FIRST, vit, write
 from tools.detectors.clip_heads.profile_heads import detector_variants, variant_name
@@ -67,10 +68,10 @@ UNCALIBRATED = {"face/sbi", "image/vit"}
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+def data(made_dataset: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """The made data set, and one authentic picture more, in which there is no face."""
-    root = tmp_path_factory.mktemp("data")
-    made = build_dataset(root)
+    root, made = tmp_path_factory.mktemp("data") / "made", made_dataset
+    shutil.copytree(made.root, root)
     Image.fromarray(np.asarray(skimage.data.coffee())).save(root / "cup.png")
     manifest = Manifest("made", root, (*made.rows, ManifestRow("cup.png", "made", "real", "val")))
     manifest_file.write(manifest, root / "manifest.csv")
@@ -128,13 +129,16 @@ def small(models: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def detection(
-    data: Manifest, peer: Path, small: None, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[dict[str, object], Path]:
+    data: Manifest, peer: Path, small: None, made_run: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Mapping[str, object], Path]:  # fmt: skip
     """What the suite `detectors` says of it, and its folder."""
-    output = tmp_path_factory.mktemp("detectors")
-    table = data.root / "manifest.csv"
-    options = EvalOptions(table, output=output, peers=(("oracle", peer),))
-    return detectors.run(options), output
+    output = tmp_path_factory.mktemp("detectors") / "run"
+    run = run_suite(
+        "detectors", data.root / "manifest.csv", output, "--peer", f"oracle={peer}",
+        home=made_run / HOME_DIR,
+    )  # fmt: skip
+    return run.figures, output
 
 
 def scores(output: Path, group: str | None = None) -> list[ScoreSample]:
@@ -148,7 +152,7 @@ def auc_of(samples: list[ScoreSample], system: str) -> float:
 
 
 def test_detection_figures_are_those_of_its_samples(
-    detection: tuple[dict[str, object], Path],
+    detection: tuple[Mapping[str, object], Path],
 ) -> None:
     """Every system has finite figures with intervals, and the samples give the same AUC again."""
     figures, output = detection
@@ -165,7 +169,7 @@ def test_detection_figures_are_those_of_its_samples(
 
 
 def test_own_detectors_and_classifiers_have_rows(
-    data: Manifest, models: Path, detection: tuple[dict[str, object], Path]
+    data: Manifest, models: Path, detection: tuple[Mapping[str, object], Path]
 ) -> None:
     """What `unmask fit` made is read by its own calibration; without one a detector only ranks.
 
@@ -176,8 +180,8 @@ def test_own_detectors_and_classifiers_have_rows(
     assert math.isfinite(lines[f"summary.{OWN}.real_accuracy"])
     for system in UNCALIBRATED:
         assert lines[f"frames.{system}.auc"] == pytest.approx(auc_of(samples, system))
-        assert math.isnan(lines[f"frames.{system}.real_accuracy"])
-        assert math.isnan(lines[f"summary.{system}.fake_accuracy"])
+        assert math.isnan(number(lines[f"frames.{system}.real_accuracy"]))
+        assert math.isnan(number(lines[f"summary.{system}.fake_accuracy"]))
     classifier = ImageClassifier.from_checkpoint(
         models / "classifiers" / "image" / "vit", inputs="image"
     )
@@ -188,7 +192,7 @@ def test_own_detectors_and_classifiers_have_rows(
         )
 
 
-def test_what_cannot_be_asked_is_told(detection: tuple[dict[str, object], Path]) -> None:
+def test_what_cannot_be_asked_is_told(detection: tuple[Mapping[str, object], Path]) -> None:
     """Neither a torn description nor half a classifier stops the run: both are named with why."""
     told = detection[0]["not_asked"]
     assert isinstance(told, list)
@@ -213,7 +217,7 @@ def asked_again(data: Manifest, models: Path, options: EvalOptions) -> dict[str,
 
 
 def test_a_run_that_was_stopped_asks_nobody_again(
-    data: Manifest, models: Path, detection: tuple[dict[str, object], Path], tmp_path: Path,
+    data: Manifest, models: Path, detection: tuple[Mapping[str, object], Path], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """What was answered lies in the run's folder; of the block that is gone everyone is asked."""
@@ -242,7 +246,7 @@ def test_a_run_that_was_stopped_asks_nobody_again(
 
 
 def test_pictures_are_read_only_where_somebody_looks(
-    data: Manifest, models: Path, detection: tuple[dict[str, object], Path], tmp_path: Path,
+    data: Manifest, models: Path, detection: tuple[Mapping[str, object], Path], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """A detector of features that is new to a finished run costs no picture."""
@@ -262,7 +266,7 @@ def test_pictures_are_read_only_where_somebody_looks(
     np.testing.assert_allclose(again[OWN], before, rtol=1e-5, atol=1e-6)
 
 
-def test_detection_is_told_by_method(detection: tuple[dict[str, object], Path]) -> None:
+def test_detection_is_told_by_method(detection: tuple[Mapping[str, object], Path]) -> None:
     """Each method's fakes stand against the same authentic pictures, in the table as well."""
     figures, output = detection
     lines = flatten_figures(figures)
@@ -276,7 +280,7 @@ def test_detection_is_told_by_method(detection: tuple[dict[str, object], Path]) 
 
 
 def test_pictures_without_a_face_are_counted_apart(
-    detection: tuple[dict[str, object], Path],
+    detection: tuple[Mapping[str, object], Path],
 ) -> None:
     """The cup has no score on faces, one on the whole picture, and stands in the counts."""
     figures, output = detection
@@ -290,7 +294,7 @@ def test_pictures_without_a_face_are_counted_apart(
     assert lines["frames.image/unifd_linear.n_real"] == 43
 
 
-def test_a_peer_stands_in_the_same_table(detection: tuple[dict[str, object], Path]) -> None:
+def test_a_peer_stands_in_the_same_table(detection: tuple[Mapping[str, object], Path]) -> None:
     """A file of right answers has AUC 1 and accuracy 1; what it lacks is counted, not scored."""
     lines = flatten_figures(detection[0])
     assert lines["frames.peer/oracle.auc"] == 1
@@ -300,18 +304,18 @@ def test_a_peer_stands_in_the_same_table(detection: tuple[dict[str, object], Pat
 
 
 def test_videos_without_fakes_are_not_measured(
-    detection: tuple[dict[str, object], Path],
+    detection: tuple[Mapping[str, object], Path],
 ) -> None:
     """Only authentic pictures are frames here: 14 clips, an accuracy on them, and no AUC."""
     lines = flatten_figures(detection[0])
     assert lines["videos.n"] == 14
     assert (lines["videos.fused.n_real"], lines["videos.fused.n_fake"]) == (14, 0)
     assert math.isfinite(lines["videos.fused.real_accuracy"])
-    assert math.isnan(lines["videos.fused.auc"])
-    assert math.isnan(lines["videos.fused.average_accuracy"])
+    assert math.isnan(number(lines["videos.fused.auc"]))
+    assert math.isnan(number(lines["videos.fused.average_accuracy"]))
 
 
-def test_detection_draws_what_it_found(detection: tuple[dict[str, object], Path]) -> None:
+def test_detection_draws_what_it_found(detection: tuple[Mapping[str, object], Path]) -> None:
     """Curves, scores, tables and both galleries of mistakes are listed and there."""
     output = detection[1]
     listed = {it["file"] for it in json.loads((output / "pictures.json").read_text())}
@@ -323,12 +327,14 @@ def test_detection_draws_what_it_found(detection: tuple[dict[str, object], Path]
 
 
 def test_calibration_figures_are_those_of_its_samples(
-    data: Manifest, detection: tuple[dict[str, object], Path], tmp_path: Path
+    data: Manifest, detection: tuple[Mapping[str, object], Path], tmp_path: Path
 ) -> None:
     """Both axes are measured, and Cllr follows from the log odds that the samples hold."""
-    shutil.copytree(detection[1] / "home", tmp_path / "home")  # indexed once is enough
-    figures = calibration.run(EvalOptions(data.root / "manifest.csv", output=tmp_path))
-    lines = flatten_figures(figures)
+    run = run_suite(
+        "calibration", data.root / "manifest.csv", tmp_path, home=detection[1] / HOME_DIR,
+        headlines=("forgery.ece", "forgery.brier"),
+    )  # fmt: skip
+    lines = flatten_figures(run.figures)
     for axis, name in (("forgery", "forgery"), ("identity", "same person")):
         samples = scores(tmp_path, name)
         logits = np.array([it.scores["logit"] for it in samples])
@@ -346,20 +352,23 @@ def test_calibration_figures_are_those_of_its_samples(
 
 
 def test_robustness_figures_are_those_of_its_samples(data: Manifest, tmp_path: Path) -> None:
-    """Two pictures under every attack: AUC follows from the samples, undefined is NaN."""
-    figures = robustness.run(EvalOptions(data.root / "manifest.csv", limit=2, output=tmp_path))
-    lines = flatten_figures(figures)
-    assert lines["n.pictures"] + lines["n.without_face_left_out"] == 2
+    """A few pictures under every attack: AUC follows from the samples, undefined is NaN."""
+    run = run_suite(
+        "robustness", data.root / "manifest.csv", tmp_path, "--limit", "3",
+        headlines=("unattacked.auc.face/unifd_linear",),
+    )  # fmt: skip
+    lines = flatten_figures(run.figures)
+    assert lines["n.pictures"] + lines["n.without_face_left_out"] == 3
     assert lines["unattacked.identity_cosine"] == pytest.approx(1, abs=1e-5)
     assert lines["unattacked.faces_lost"] == 0
     for attack in ATTACKS:
         for level in LEVELS:
             samples = scores(tmp_path, f"{attack}/{level}")
             assert len(samples) == lines["n.pictures"]
-            stated = lines[f"attacks.{attack}.level_{level}.auc.fused"]
+            stated = number(lines[f"attacks.{attack}.level_{level}.auc.fused"])
             assert stated == pytest.approx(auc_of(samples, "fused"), nan_ok=True)
             assert 0 <= lines[f"attacks.{attack}.level_{level}.faces_lost"] <= 1
-    levels = [lines[f"attacks.jpeg.level_{level}.auc.fused"] for level in LEVELS]
+    levels = [number(lines[f"attacks.jpeg.level_{level}.auc.fused"]) for level in LEVELS]
     assert lines["average_over_levels.jpeg.auc.fused"] == pytest.approx(np.mean(levels))
     assert lines["attacks.blur.level_5.identity_cosine"] < 0.99
     assert (tmp_path / "caddm-table.png").is_file()

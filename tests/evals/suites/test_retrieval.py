@@ -1,7 +1,7 @@
 """Retrieval: the protocol on hand-made rows, figures on made-up lists, the suites end to end."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from evals.protocol.protocol import (
     relation_to_query,
 )
 from evals.runs.figures import flatten_figures
+from evals.runs.folder import HOME_DIR, EvalRun
 from evals.runs.samples import QuerySample, ScoreSample, read
 from evals.suites.impersonation import suite as impersonation
 from evals.suites.impersonation.figures import (
@@ -35,9 +36,8 @@ from evals.suites.impersonation.figures import (
 )
 from evals.suites.impersonation.peers import flags as peer_flags
 from evals.suites.impersonation.search_results import MissedImage, RankedImage, SearchResult
-from evals.suites.reproduction import suite as reproduction
-from evals.suites.retrieval import suite as retrieval
 from evals.suites.retrieval.ranking import RetrievalTask, task_from_rows, verification
+from tests.evals.suite_run import run_suite
 from tools.errors import SetupError
 from tools.media.images import read_photo
 from tools.verdict.rule import Verdict
@@ -282,30 +282,21 @@ def test_a_rate_needs_as_many_impostors() -> None:
 class Ran:
     """What a suite said, and the samples it left."""
 
-    figures: dict[str, object]
+    figures: Mapping[str, object]
     queries: list[QuerySample] = field(default_factory=list)
     scores: list[ScoreSample] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, run: EvalRun, folder: Path) -> "Ran":
+        """A run and what its folder holds."""
+        scores, queries = read(folder)
+        return cls(run.figures, queries, scores)
 
     def number(self, name: str) -> float:
         """One figure by its dotted name."""
         value = flatten_figures(self.figures)[name]
         assert isinstance(value, (int, float))
         return float(value)
-
-
-@pytest.fixture(scope="module")
-def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all three suites, so that the pictures are measured once."""
-    return tmp_path_factory.mktemp("retrieval")
-
-
-def ran(suite: object, data: Path, output: Path, peer: Path) -> Ran:
-    """Run a suite with a peer in a folder, and take its samples away."""
-    options = EvalOptions(data, output=output, peers=(("oracle", peer),))
-    figures = suite.run(options)  # type: ignore[attr-defined]
-    scores, queries = read(output)
-    (output / "samples.jsonl").unlink()
-    return Ran(figures, queries, scores)
 
 
 def rankings(made: Manifest, file: Path, right: Callable[[ManifestRow, ManifestRow], bool]) -> Path:
@@ -325,12 +316,18 @@ def same(query: ManifestRow, row: ManifestRow) -> bool:
     return query.depicted_id == row.depicted_id
 
 
-def test_impersonation_is_measured_on_any_data_set(made_dataset: Manifest, output: Path) -> None:
+def test_impersonation_is_measured_on_any_data_set(
+    made_dataset: Manifest, made_run: Path, tmp_path: Path
+) -> None:
     """Seven persons, six forgeries each; samples give the figures again; a perfect peer has 1."""
-    peer = rankings(made_dataset, output / "peer.csv",
+    peer = rankings(made_dataset, tmp_path / "peer.csv",
                     lambda query, row: row.label == "fake" and same(query, row))  # fmt: skip
-    data = made_dataset.root / "manifest.csv"
-    it = ran(impersonation, data, output, peer)
+    run = run_suite(
+        "impersonation", made_dataset.root / "manifest.csv", output := tmp_path / "run",
+        "--peer", f"oracle={peer}", home=made_run / HOME_DIR,
+        headlines=("mAP_oracle_detector", "recall_at_10"),
+    )  # fmt: skip
+    it = Ran.of(run, output)
     assert it.number("queries") == 7
     assert it.number("relevant_per_query") == 6
     assert it.number("mAP") == pytest.approx(np.mean([query.values["ap"] for query in it.queries]))
@@ -376,10 +373,16 @@ def write_lfw(made: Manifest, folder: Path) -> None:
     np.savez(folder / "labels.npz", path=np.array(names), landmarks68=landmarks, split=split)
 
 
-def test_face_retrieval_is_measured_on_any_data_set(made_dataset: Manifest, output: Path) -> None:
+def test_face_retrieval_is_measured_on_any_data_set(
+    made_dataset: Manifest, made_run: Path, tmp_path: Path
+) -> None:
     """One query a clip; both kinds of mates and the drop; the peer that knows persons has 1."""
-    peer = rankings(made_dataset, output / "peer.csv", same)
-    it = ran(retrieval, made_dataset.root / "manifest.csv", output, peer)
+    peer = rankings(made_dataset, tmp_path / "peer.csv", same)
+    run = run_suite(
+        "retrieval", made_dataset.root / "manifest.csv", output := tmp_path / "run",
+        "--peer", f"oracle={peer}", home=made_run / HOME_DIR, headlines=("real_mates.auc",),
+    )  # fmt: skip
+    it = Ran.of(run, output)
     assert it.number("real_mates.queries") == it.number("fake_mates.queries") == 14
     assert it.number("real_mates.rank_1") > 0.8
     assert it.number("peers.oracle.fake_mates.rank_1") == 1.0
@@ -390,12 +393,18 @@ def test_face_retrieval_is_measured_on_any_data_set(made_dataset: Manifest, outp
     assert (output / "verification-roc.png").is_file()
 
 
-def test_the_experiment_is_reproduced_on_any_data_set(made_dataset: Manifest, output: Path) -> None:
+def test_the_experiment_is_reproduced_on_any_data_set(
+    made_dataset: Manifest, made_run: Path, tmp_path: Path, few_epochs: None
+) -> None:
     """Every system has accuracies that its samples give again; the data's size is said."""
-    peer = output / "peer.csv"
+    peer = tmp_path / "peer.csv"
     lines = [f"{row.path},{0.9 if row.label == 'fake' else 0.1}" for row in made_dataset.rows]
     peer.write_text("\n".join(["path,score", *lines]) + "\n")
-    it = ran(reproduction, made_dataset.root / "manifest.csv", output, peer)
+    run = run_suite(
+        "reproduction", made_dataset.root / "manifest.csv", output := tmp_path / "run",
+        "--peer", f"oracle={peer}", home=made_run / HOME_DIR,
+    )  # fmt: skip
+    it = Ran.of(run, output)
     systems = it.figures["systems"]
     assert isinstance(systems, dict)
     assert [*systems] == ["unifd_as_published", "unifd_whole_image", "unifd_face_crop", "fused",

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -79,6 +80,8 @@ class AnalysisPool:
         self._encoder = encoder
         self.workers = workers
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="analysis")
+        self._turn = threading.Lock()
+        self._threads_before: int | None = None  # PyTorch's; None until it is loaded
 
     def submit(self, batch: Sequence[DecodedImage]) -> "Future[list[AnalysedImage | ToolError]]":
         """Queue a batch for analysis."""
@@ -86,29 +89,29 @@ class AnalysisPool:
 
     def _analyse(self, batch: Sequence[DecodedImage]) -> list[AnalysedImage | ToolError]:
         _ = self._encoder.image_size  # an encoder that is loaded on demand is loaded now
-        _use_one_core()
+        self._use_one_core()
         return analyse_batch(batch, faces=self._faces, encoder=self._encoder)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Run the workers inside this context; batches not started by its end are dropped."""
         free_memory.limit_malloc_arenas()
-        torch = sys.modules.get("torch")  # not loaded if the encoder does not need it
-        threads = torch.get_num_threads() if torch else 0
         try:
             yield
         finally:
             self._executor.shutdown(cancel_futures=True)
-            torch = sys.modules.get("torch")
-            if torch:
-                torch.set_num_threads(threads or self.workers)
+            if self._threads_before is not None:
+                sys.modules["torch"].set_num_threads(self._threads_before)
             free_memory.trim_malloc()
 
-
-def _use_one_core() -> None:
-    torch = sys.modules.get("torch")
-    if torch:
-        torch.set_num_threads(1)  # for this thread and threads started until it is reset
+    def _use_one_core(self) -> None:
+        torch = sys.modules.get("torch")  # not loaded if the encoder does not need it
+        if not torch:
+            return
+        with self._turn:
+            if self._threads_before is None:
+                self._threads_before = torch.get_num_threads()
+            torch.set_num_threads(1)  # for this thread and threads started until it is reset
 
 
 def analyse_batch(

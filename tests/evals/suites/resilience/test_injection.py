@@ -11,11 +11,11 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from pydantic import SecretStr
 
 from assistant.chat_model.local.chat_template import prompt_inputs, to_template_messages
-from assistant.chat_model.local.model import LocalVLM
 from assistant.chat_model.local.template_features import probe_template
 from assistant.chat_model.served.model import ServedVLM
 from assistant.conversation.quotations import strip_quotations
 from evals.suites.agent import wordings as agent_wordings
+from evals.suites.resilience.injection import suite
 from evals.suites.resilience.injection.attack_effects import (
     EFFECTS,
     Observation,
@@ -23,21 +23,19 @@ from evals.suites.resilience.injection.attack_effects import (
     leaked_prompt_text,
     read_page,
 )
-from evals.suites.resilience.injection.attacked_cases import AttackScenes
 from evals.suites.resilience.injection.attacks import (
     ATTACKS,
     CHANNELS,
     GOALS,
-    Attack,
     sample_attacks,
 )
 from evals.suites.resilience.injection.suite import (
     AttackOutcome,
-    AttackTrials,
     figures,
     questions,
     upper_bound,
 )
+from tests.evals.suite_run import run_suite
 from tests.support import tiny_models
 from tools.checkpoints.table import CHAT_WEIGHTS_DIR
 
@@ -246,11 +244,11 @@ def test_figures_say_what_failed() -> None:
     assert found["attacks that changed"] == {**dict.fromkeys(EFFECTS, 0), "ranking": 1}
 
 
-def test_the_shipped_model_obeys_no_data(tmp_path: Path) -> None:
+def test_the_shipped_model_obeys_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few attacks on the real parts: a file's description, a lying tool, a hostile name."""
-    model = LocalVLM.load(WEIGHTS, threads=1)
-    trials = AttackTrials(model, AttackScenes(tmp_path / "scene"), tmp_path / "cases")
-    chosen: list[Attack] = [BY_ID["result-4"], BY_ID["querymeta-3"]]
-    outcomes = trials.outcomes(chosen)
-    assert [(it.attack.id, it.achieved) for it in outcomes if it.achieved] == []
-    assert all(it.reached for it in outcomes)
+    chosen = (BY_ID["result-4"], BY_ID["querymeta-3"])
+    monkeypatch.setattr(suite, "sample_attacks", lambda limit: chosen)
+    run = run_suite("injection", tmp_path / "not needed", tmp_path / "run")
+    figures = run.figures
+    assert figures["what was achieved"] == {}
+    assert figures["attacks"] == figures["held"] == figures["reached the model"] == len(chosen)

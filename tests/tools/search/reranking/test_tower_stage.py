@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from assistant import Settings, Unmask
+from assistant.profile import LoadedModels
+from evals.suites.detector_table import detector_list
 from tests.support.cases import build_case
 from tools.encoder.pretrained_tower import PretrainedTower
 from tools.search.results import Findings, Hit
@@ -52,3 +54,18 @@ def test_a_gallery_stays_valid_when_the_part_is_added(with_tower: tuple[Findings
     before = plain.find([plain.settings.home / "SECRET_NAME.png"])
     assert {hit.face_id for hit in before.hits} == {hit.face_id for hit in findings.hits}
     assert not any(TITLES[0] in _scores(hit) for hit in before.hits)
+
+
+def test_the_evaluation_asks_the_towers_detectors(
+    with_tower: tuple[Findings, Unmask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the part they are in the table of detectors; without it they are left out by name."""
+    _, plain = with_tower
+    own = {*TITLES[1:]}  # the first is computed from them
+    for folder, installed in ((MODELS, True), (plain.settings.models_dir, False)):
+        models = LoadedModels(plain.settings.model_copy(update={"models_dir": folder}))
+        monkeypatch.setattr(detector_list, "load_models", lambda models=models: models)
+        found = detector_list.evaluated_detectors(models.settings)
+        asked = {it.name for it in found.evaluated_detectors} & own
+        assert asked == (own if installed else set())
+        assert {name for name, _ in found.left_out} & own == own - asked
