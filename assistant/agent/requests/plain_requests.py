@@ -6,6 +6,8 @@ nothing, and an empty list reads as an all-clear.
 
 import re
 
+from assistant.agent.requests.conditions import is_a_condition
+
 _ALTERED = (
     r"(?:altered|forged|fake[d]?|changed|manipulated|edited|tampered(?: with)?|swapped|"
     r"verändert|gefälscht|manipuliert|bearbeitet)"
@@ -136,6 +138,8 @@ def plain_request(text: str) -> str | None:
         return "about_privacy"
     if _WHY_NOT.search(plain):
         return "why"
+    if is_a_condition(plain):
+        return "clear_filter"  # all hits, of which those are listed that the words leave
     is_asked = _SAME_PERSON.search(plain) and not _NEGATED.search(plain)
     return "same_person" if is_asked else None
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assistant.agent.requests import slots
-from assistant.agent.requests.conditions import limits_named, numbers_left
+from assistant.agent.requests.conditions import decision_named, limits_named, numbers_left
 from assistant.agent.requests.counts import parse_further, parse_top
 from assistant.agent.requests.groups import group_named, ordered_act
 from assistant.agent.requests.instructions import ACTS, doubts, orders
@@ -299,6 +299,8 @@ def _listing(**arguments: object) -> Callable[[Request], Plan]:
         date, used = slots.date_named(request.text), limits.words
         side = slots.date_side_named(request.text) if date else ""
         dated = {side: date} if side else {}
+        decision = decision_named(request.text)
+        decided = {"decision": decision} if decision else {}
         if side:
             used = (*used, *re.findall(r"[\d./-]*(?:19|20)\d\d[\d./-]*|\b\d{1,2}\b", request.text))
         # "the best three": lists are not shortened, and handles are no numbers.
@@ -308,7 +310,7 @@ def _listing(**arguments: object) -> Callable[[Request], Plan]:
             if left
             else ""
         )
-        found = _call("list_hits", **arguments, **limits.arguments, **dated)
+        found = _call("list_hits", **arguments, **limits.arguments, **dated, **decided)
         return replace(found, note=note)
 
     return plan
@@ -322,8 +324,11 @@ def _of_folder(request: Request) -> Plan:
 def _dated(side: str) -> Callable[[Request], Plan]:
     def plan(request: Request) -> Plan:
         date = slots.date_named(request.text)
-        wanted = slots.date_side_named(request.text) or side
-        return _call("list_hits", **{wanted: date}) if date else Plan(text=phrases.WHICH_DATE)
+        if not date:
+            return Plan(text=phrases.WHICH_DATE)
+        if slots.is_within_its_date(request.text):
+            return _call("list_hits", after=date, before=slots.date_after(date))
+        return _call("list_hits", **{slots.date_side_named(request.text) or side: date})
 
     return plan
 

@@ -6,6 +6,7 @@ named that the request does not name. Pure: text and state in, values out.
 
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from assistant.agent.requests.counts import NUMBERS, in_digits, parse_top
 from assistant.agent.requests.state import CaseState
@@ -217,6 +218,35 @@ def date_side_named(text: str) -> str:
     said = earlier or later
     denied = said is not None and _NONE.search(text[: said.start()]) is not None
     return "after" if denied == bool(earlier) else "before"
+
+
+_WITHIN = re.compile(
+    r"\b(?:from|in|of|on|during|dated|aus|von|de|en)\s+(?:the year\s+)?"
+    r"(?:\d{1,2}[./]\d{1,2}[./]|(?:\d{1,2}\S{0,2}\s+)?[^\W\d]+\.?\s+(?:\d{1,2}\S{0,2}\s+)?)?"
+    r"(?:19|20)\d\d(?:-\d\d){0,2}\b"
+    r"(?!\s*(?:on\b|onwards?|and later|or later|up\b|to\b|till|until|-))",
+    re.IGNORECASE,
+)
+
+
+def is_within_its_date(text: str) -> bool:
+    """Whether the wanted hits lie within the year, month or day named: "pictures from 2018".
+
+    "From 2018 on" is open at its end.
+    """
+    return _WITHIN.search(text) is not None and not (
+        _EARLIER.search(text) or _LATER.search(_WITHIN.sub(" ", text)) or _NONE.search(text)
+    )
+
+
+def date_after(date: str) -> str:
+    """The year, month or day that follows one in the form of `date_named`; ValueError if none."""
+    year, *rest = map(int, date.split("-"))
+    if not rest:
+        return str(year + 1)
+    if len(rest) == 1:
+        return f"{year + rest[0] // 12}-{rest[0] % 12 + 1:02}"
+    return (datetime(year, *rest) + timedelta(days=1)).strftime("%Y-%m-%d")  # type: ignore[arg-type]
 
 
 def date_named(text: str) -> str:

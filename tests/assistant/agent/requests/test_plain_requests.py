@@ -38,6 +38,13 @@ pytestmark = pytest.mark.fast
         ("ist er gefälscht?", None),
         ("hide H2, H3 and H5", "hide"),
         ("hide the rest", None),
+        ("show me only the ones above 60 percent", "clear_filter"),
+        ("and below 80?", "clear_filter"),
+        ("hits without a decision", "clear_filter"),
+        ("which ones did I reject?", "clear_filter"),
+        ("confirm the hits above 80 %", None),
+        ("is H3 over 60 %?", None),
+        ("at most 30", None),
     ],
 )
 def test_plain_texts_need_no_reading(text: str, name: str | None) -> None:
