@@ -17,6 +17,7 @@ _WHOLE = tuple(
     for words, name in (
         (r"undo(?: (?:that|it|this))?", "undo"),
         (r"why|warum|wieso", "why"),
+        (r"(?:and )?(?:the )?\w+ (?:one |hit |picture )?from the (?:bottom|end)", "why"),
         (r"where|wo", "where"),
         (rf"(?:where|wo) (?:was|is|were|has|wurde|ist|sieht)\b[^?.!]{{0,40}} {_ALTERED}"
          r"(?: aus)?", "where"),
@@ -34,6 +35,31 @@ _WHOLE = tuple(
     )
 )  # fmt: skip
 """Patterns of the whole text; the last ones are what the application itself offers."""
+
+NOTE = "note"
+"""A class that no reading names: only words that plainly dictate a note are one."""
+
+_NOTED = re.compile(
+    r"^\W*(?:please\s+)?(?:(?:(?:add|write|keep|make|put|leave|take)\s+)?(?:(?:an?|this|my|the)\s+)?"
+    r"notes?|comment)\s+(?:for|on|to|about|beside)\s+(?P<hit>[^:]{1,30}?)\s*:\s*(?P<text>\S.*)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_UNNOTED = re.compile(
+    r"^\W*(?:please\s+)?(?:delete|remove|erase|drop)\s+(?:the|my|that)\s+(?:note|comment)"
+    r"(?:\s+(?:for|on|to|of|from|about)\s+(?P<hit>[^:]{1,30}?))?\W*$",
+    re.IGNORECASE,
+)
+
+
+def dictated_note(text: str) -> tuple[str, str] | None:
+    """The words for the hit, and the note to keep (empty: remove it); None if there is none."""
+    plain = text.strip()
+    if match := _NOTED.match(plain):
+        return match["hit"], match["text"].strip()
+    if match := _UNNOTED.match(plain):
+        return match["hit"] or "", ""
+    return None
+
 
 _WHO = (
     r"(?:who(?:'s| is| was| has| could have| might have)?|when|with (?:what|which)\b.{0,25}|"
@@ -132,6 +158,8 @@ def plain_request(text: str) -> str | None:
     whole = next((name for pattern, name in _WHOLE if pattern.fullmatch(plain)), None)
     if whole is not None:
         return whole
+    if dictated_note(text) is not None:
+        return NOTE
     if _ORIGIN.search(plain):
         return "unanswerable"
     if _DELETION.search(plain) and not _NOT_DATA.search(plain):

@@ -13,7 +13,7 @@ from assistant.agent.requests.conditions import decision_named, limits_named, nu
 from assistant.agent.requests.counts import parse_further, parse_top
 from assistant.agent.requests.groups import group_named, ordered_act
 from assistant.agent.requests.instructions import ACTS, doubts, orders
-from assistant.agent.requests.plain_requests import asks_which_is_more_forged
+from assistant.agent.requests.plain_requests import NOTE, asks_which_is_more_forged, dictated_note
 from assistant.agent.requests.state import CaseState, ListedHit
 from assistant.conversation.steps import ToolCall
 from prompts import phrases
@@ -59,7 +59,7 @@ def plan_request(request: Request) -> Plan:
 
 
 def _plan(request: Request) -> Plan:
-    planner = _PLANNERS[request.name]
+    planner = _note if request.name == NOTE else _PLANNERS[request.name]
     if request.state.new and slots.asks_what_is_seen(request.text):
         request, planner = replace(request, name="describe"), _PLANNERS["describe"]
     if request.lost and request.name in _ABOUT_A_HIT:
@@ -92,7 +92,7 @@ _ABOUT_THE_LIST = (
 )  # fmt: skip
 _ABOUT_A_HIT = (
     "why", "where", "compare", "compare_hits", "describe", "sure", "same_person", "confirm",
-    "reject", "hide", "unmark", "two_why_where", "two_compare_where",
+    "reject", "hide", "unmark", "two_why_where", "two_compare_where", NOTE,
 )  # fmt: skip
 
 
@@ -341,6 +341,15 @@ def _decided(decision: str) -> Callable[[Request], Plan]:
         )
 
     return plan
+
+
+def _note(request: Request) -> Plan:
+    """The user's own words beside a hit; nothing in them is a request."""
+    whose, note = dictated_note(request.text) or ("", "")
+    named = slots.hits_named(whose, request.state)
+    if len(named) != 1:
+        return Plan(text=f"[hits.all]. {phrases.WHICH_HIT}")
+    return _call("note_hit", hit=named[0], text=note)
 
 
 def _measure(request: Request) -> Plan:

@@ -47,6 +47,13 @@ _HIT = re.compile(
     r"\s*[,.;?!])",
     re.IGNORECASE,
 )
+_FROM_END = re.compile(
+    rf"\b(?:(?P<ordinal>{'|'.join(_ORDINALS)})|(?P<nth>\d{{1,3}})(?:st|nd|rd|th))"
+    r"(?:\s+(?:one|hit|result|picture|image|photo))?\s+"
+    r"(?:from (?:the )?(?:bottom|end|back|last)|(?:to|from|before) (?:the )?last)\b"
+    r"|\b(?P<second>next to last|last but one|penultimate)\b",
+    re.IGNORECASE,
+)
 _BARE = re.compile(r"(?<![\w.,/-])0*([1-9]\d{0,3})(?!\s?%|[\w/-]|[.,]\d)")
 _PHOTO = re.compile(
     r"\bq\s?0*(?P<handle>[1-9]\d*)\b"
@@ -103,7 +110,8 @@ _FORMATS = {
 
 def hits_named(text: str, state: CaseState) -> tuple[str, ...]:
     """The hits that a text names, in order; if it names none, the one that was spoken of last."""
-    count, text = state.hits or 0, in_digits(text)
+    count = state.hits or 0
+    text = _FROM_END.sub(lambda match: _counted_back(match, count), in_digits(text))
     found = [f"H{number}" for number in _numbers(text, count)]
     if not found:
         bare = [int(it) for it in _BARE.findall(_without_dates(text))]
@@ -111,6 +119,13 @@ def hits_named(text: str, state: CaseState) -> tuple[str, ...]:
     if not found and state.last:
         found = [state.last]
     return tuple(dict.fromkeys(found))
+
+
+def _counted_back(match: re.Match[str], count: int) -> str:
+    """The handle that is "the third from the bottom" of so many hits; the words if it is none."""
+    said = match["ordinal"]
+    back = _ORDINALS[said.lower()] if said else int(match["nth"] or 2)
+    return f"H{count + 1 - back}" if 0 < back <= count else match[0]
 
 
 def _numbers(text: str, count: int) -> list[int]:
