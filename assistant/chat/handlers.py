@@ -80,7 +80,7 @@ class EventHandlers:
             # The names of galleries are for those who search them.
             return (token, token, gr.skip(), *self._whole(found)[:-1], viewers_composer())
         if found is not None:
-            found.stop()
+            found.leave()
         chosen = found.gallery if found else self._first_gallery()
         return (token, token, self._gallery_choice(chosen), *self._whole(found))
 

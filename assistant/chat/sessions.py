@@ -128,8 +128,9 @@ class SessionStore:
     def _in_memory(self, key: str) -> ChatSession | None:
         with self._books:
             known = self._open.get(key)
-            if known is not None and is_locked(known[1].case.folder):  # since it was opened
-                self._open.pop(key)[1].stop()
+            folder = None if known is None else known[1].case.folder
+            if folder is not None and (is_locked(folder) or not folder.is_dir()):
+                self._open.pop(key)[1].stop()  # locked or deleted since it was opened
                 return None
         return None if known is None else self._keep(key, known[1])
 

@@ -33,7 +33,8 @@ def describe_casework(
     match result.name:
         case "list_hits":
             wanted = _filter(call)
-            return (*_plain(_listed(data, wanted)), *_plain(_remarks(workspace, data)))
+            listed = _listed(data, wanted, _unlisted(workspace, wanted))
+            return (*_plain(listed), *_plain(_remarks(workspace, data)))
         case "mark_hit":
             return _marked(workspace, data)
         case "note_hit":
@@ -67,11 +68,20 @@ def _filter(call: ToolCall | None) -> HitFilter:
         return HitFilter()
 
 
-def _listed(data: dict[str, object], wanted: HitFilter) -> str:
+def _unlisted(workspace: Workspace, wanted: HitFilter) -> int:
+    """How many pictures of the latest search have the wanted verdict, but are no listed hits."""
+    if workspace.last_search is None or wanted.verdict is None:
+        return 0
+    findings = workspace.last_search[0]
+    listed = sum(hit.verdict == wanted.verdict for hit in findings.hits)
+    return findings.counts[wanted.verdict] - listed
+
+
+def _listed(data: dict[str, object], wanted: HitFilter, unlisted: int = 0) -> str:
     handles = [str(each) for each in data["listed"]]  # type: ignore[attr-defined]
     why = wanted.describe()
     if not handles:
-        return _without_match(data, wanted)
+        return _without_match(data, wanted, unlisted)
     by_rank = data["sorted by"] == "rank"
     named = _ranges(handles) if by_rank else join_with_and(handles)
     every = "all hits, " if data["count"] == "all" else ""
@@ -82,16 +92,22 @@ def _ranges(handles: Sequence[str]) -> str:
     return format_hit_ranges(sorted(int(each[1:]) for each in handles))
 
 
-def _without_match(data: dict[str, object], wanted: HitFilter) -> str:
+def _without_match(data: dict[str, object], wanted: HitFilter, unlisted: int) -> str:
     """That no hit fits, in words that nobody can take for an all-clear."""
     kept = [str(each) for each in data.get("still listed", ())]  # type: ignore[attr-defined]
     why = replace(wanted, sort="rank").describe()
     if not why:
         return "No hit is listed."
     alone = wanted.criteria == ("verdict",)
-    said = f'No hit has the verdict "{wanted.verdict}"' if alone else f"No hit fits ({why})"
+    verdict = f'No listed hit has the verdict "{wanted.verdict}"'
+    said = verdict if alone else f"No listed hit fits ({why})"
     if kept:
         said += f"; the list still shows {_ranges(kept)}"
+    if alone and unlisted:
+        have = (
+            "1 other has it, but is" if unlisted == 1 else f"{unlisted:,} others have it, but are"
+        )
+        said += f". {have} not listed: ask for more hits"
     accuses = wanted.verdict == "impersonation" or wanted.forged is not None
     return f"{said}. {phrases.NO_ALL_CLEAR}" if accuses else f"{said}."
 

@@ -4,7 +4,7 @@
 collects warnings for the user. Files come from `tools.search.query_files`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, TypeVar
@@ -16,6 +16,7 @@ from tools.errors import ToolError
 from tools.faces.analyser import Face
 from tools.gallery.records import AnalysedFace, FaceRecord
 from tools.search.photo_cache import PhotoCache
+from tools.verdict.clauses import join_with_and
 from tools.verdict.rule import VerdictRule
 
 Floats = NDArray[np.float32]
@@ -169,16 +170,19 @@ def require_same_person(rows: Sequence[QueryFace], *, rule: VerdictRule | None) 
     if len(groups) < 2:
         return
     most, *others = sorted(groups, key=len, reverse=True)
-    odd = sorted(
-        {rows[at].name for group in others for at in group} - {rows[at].name for at in most}
-    )
-    kept = sorted({rows[at].name for at in most})
-    left = " and ".join(odd) or kept[0]
+    kept = _names(rows, most)
+    odd = [it for it in _names(rows, set().union(*others)) if it not in kept]
+    left = join_with_and(odd) or kept[0]
     raise OtherPerson(
         f"{left} {'does' if len(odd) < 2 else 'do'} not show the same person as "
         f"{_some(kept)}: a query is of one person, so leave one side out and search for each by "
         "itself"
     )
+
+
+def _names(rows: Sequence[QueryFace], places: Collection[int]) -> list[str]:
+    """Names of photos in the order in which they were given."""
+    return [*dict.fromkeys(row.name for at, row in enumerate(rows) if at in places)]
 
 
 def _some(names: Sequence[str]) -> str:

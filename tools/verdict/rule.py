@@ -246,7 +246,10 @@ class VerdictRule:
         axes: dict[Axis, bool] = {"identity": any(moved), "forgery": not all(moved)}
         unsteady = tuple(axis for axis, changed in axes.items() if changed)
         reason = f"the verdict does not survive {' or '.join(changing)}"
-        return replace(given, verdict="inconclusive", reason=reason, unsteady=unsteady)
+        # Nothing has passed: the miss rates of a verdict that finds nothing went with it.
+        return replace(
+            given, verdict="inconclusive", reason=reason, unsteady=unsteady, unseen=()
+        )  # fmt: skip
 
     def forgery_scores(self, scores: Scores) -> frozenset[str]:
         """Names of the scores that the verdict hangs on, apart from the identity's.

@@ -1,4 +1,4 @@
-"""Conditions on probabilities in a request: "over 60", "at least 80 % likely the same person"."""
+"""Conditions in a request: "over 60", "at least 80 % the same person", "without a decision"."""
 
 import re
 from dataclasses import dataclass
@@ -89,3 +89,50 @@ def numbers_left(text: str, used: tuple[str, ...]) -> tuple[str, ...]:
     for words in used:
         text = text.replace(words, " ")
     return tuple(dict.fromkeys(match[0] for match in _LEFT.finditer(text)))
+
+
+_UNDECIDED = re.compile(
+    r"\b(?:without|with no|no|lacking|have no|ohne)\s+(?:an?\s+|any\s+|my\s+|eine?\s+)?"
+    r"(?:decisions?|marks?|entscheidung)\b|\b(?:not (?:yet )?decided|undecided by me|unreviewed)\b",
+    re.IGNORECASE,
+)
+_DECIDED = re.compile(
+    r"\b(?:i|we)\s+(?:have\s+|already\s+)*(confirm|reject|hid)(?:ed|den|e)?\b"
+    r"|\b(?:the|my)\s+(confirm|reject|hid)(?:ed|den)\s+(?:ones|hits|pictures|images|photos)\b",
+    re.IGNORECASE,
+)
+_STEMS = {"confirm": "confirmed", "reject": "rejected", "hid": "hidden"}
+
+
+def decision_named(text: str) -> str:
+    """The reviewer's decision that wanted hits have: "none" for undecided; empty if unnamed."""
+    if _UNDECIDED.search(text):
+        return "none"
+    found = _DECIDED.search(text)
+    return _STEMS[(found[1] or found[2]).lower()] if found else ""
+
+
+_AROUND = {
+    *"""a all also an and are as at by chance de did die do et fake fakes forged have hit hits i ich
+    image images in is just keep les likely list me mir montre moi nur of ok okay ones only
+    percentage photo photos picture pictures please bitte probability results score show that the
+    them then there those une want we what which with welche zeige zeig""".split()  # noqa: SIM905
+}
+"""Words beside a condition that ask for nothing else."""
+_AMOUNT = re.compile(
+    r"%|percent|prozent|pour cent|por ciento|\b(?:over|above|below|under|unter)\b", re.I
+)
+
+
+def is_a_condition(text: str) -> bool:
+    """Whether a text only names conditions that listed hits are to meet: "and below 80?".
+
+    "At most 30" without a percent sign is a number of hits.
+    """
+    rest, words = text, limits_named(text).words
+    for each in words:
+        rest = rest.replace(each, " ")
+    rest = _DECIDED.sub(" ", _UNDECIDED.sub(" ", rest))
+    if rest == text or (words and _AMOUNT.search(" ".join(words)) is None):
+        return False
+    return all(word in _AROUND for word in re.findall(r"\w+", rest.lower()))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assistant.agent.requests.instructions import ACTS
-from assistant.agent.requests.plain_requests import plain_request
+from assistant.agent.requests.plain_requests import NOTE, plain_request
 from assistant.agent.requests.slots import term_named
 from tools.verdict.term_lookup import explain_term
 
@@ -125,7 +125,7 @@ def read_parts(
     that no part of it is obeyed. `with_photo` if photos came with it: the first part is about them.
     """
     whole, texts = _read(reader, text, with_photo=with_photo), split_request(text)
-    if len(texts) == 1 or whole.name == "injection":
+    if len(texts) == 1 or whole.name in ("injection", NOTE):
         return (whole,), ()
     parts = [
         _read(reader, each, with_photo=with_photo and at == 0) for at, each in enumerate(texts)

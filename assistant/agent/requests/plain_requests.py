@@ -6,6 +6,8 @@ nothing, and an empty list reads as an all-clear.
 
 import re
 
+from assistant.agent.requests.conditions import is_a_condition
+
 _ALTERED = (
     r"(?:altered|forged|fake[d]?|changed|manipulated|edited|tampered(?: with)?|swapped|"
     r"verändert|gefälscht|manipuliert|bearbeitet)"
@@ -15,6 +17,7 @@ _WHOLE = tuple(
     for words, name in (
         (r"undo(?: (?:that|it|this))?", "undo"),
         (r"why|warum|wieso", "why"),
+        (r"(?:and )?(?:the )?\w+ (?:one |hit |picture )?from the (?:bottom|end)", "why"),
         (r"where|wo", "where"),
         (rf"(?:where|wo) (?:was|is|were|has|wurde|ist|sieht)\b[^?.!]{{0,40}} {_ALTERED}"
          r"(?: aus)?", "where"),
@@ -32,6 +35,31 @@ _WHOLE = tuple(
     )
 )  # fmt: skip
 """Patterns of the whole text; the last ones are what the application itself offers."""
+
+NOTE = "note"
+"""A class that no reading names: only words that plainly dictate a note are one."""
+
+_NOTED = re.compile(
+    r"^\W*(?:please\s+)?(?:(?:(?:add|write|keep|make|put|leave|take)\s+)?(?:(?:an?|this|my|the)\s+)?"
+    r"notes?|comment)\s+(?:for|on|to|about|beside)\s+(?P<hit>[^:]{1,30}?)\s*:\s*(?P<text>\S.*)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_UNNOTED = re.compile(
+    r"^\W*(?:please\s+)?(?:delete|remove|erase|drop)\s+(?:the|my|that)\s+(?:note|comment)"
+    r"(?:\s+(?:for|on|to|of|from|about)\s+(?P<hit>[^:]{1,30}?))?\W*$",
+    re.IGNORECASE,
+)
+
+
+def dictated_note(text: str) -> tuple[str, str] | None:
+    """The words for the hit, and the note to keep (empty: remove it); None if there is none."""
+    plain = text.strip()
+    if match := _NOTED.match(plain):
+        return match["hit"], match["text"].strip()
+    if match := _UNNOTED.match(plain):
+        return match["hit"] or "", ""
+    return None
+
 
 _WHO = (
     r"(?:who(?:'s| is| was| has| could have| might have)?|when|with (?:what|which)\b.{0,25}|"
@@ -130,12 +158,16 @@ def plain_request(text: str) -> str | None:
     whole = next((name for pattern, name in _WHOLE if pattern.fullmatch(plain)), None)
     if whole is not None:
         return whole
+    if dictated_note(text) is not None:
+        return NOTE
     if _ORIGIN.search(plain):
         return "unanswerable"
     if _DELETION.search(plain) and not _NOT_DATA.search(plain):
         return "about_privacy"
     if _WHY_NOT.search(plain):
         return "why"
+    if is_a_condition(plain):
+        return "clear_filter"  # all hits, of which those are listed that the words leave
     is_asked = _SAME_PERSON.search(plain) and not _NEGATED.search(plain)
     return "same_person" if is_asked else None
 

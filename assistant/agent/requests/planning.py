@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assistant.agent.requests import slots
-from assistant.agent.requests.conditions import limits_named, numbers_left
+from assistant.agent.requests.conditions import decision_named, limits_named, numbers_left
 from assistant.agent.requests.counts import parse_further, parse_top
 from assistant.agent.requests.groups import group_named, ordered_act
 from assistant.agent.requests.instructions import ACTS, doubts, orders
-from assistant.agent.requests.plain_requests import asks_which_is_more_forged
+from assistant.agent.requests.plain_requests import NOTE, asks_which_is_more_forged, dictated_note
 from assistant.agent.requests.state import CaseState, ListedHit
 from assistant.conversation.steps import ToolCall
 from prompts import phrases
@@ -59,7 +59,7 @@ def plan_request(request: Request) -> Plan:
 
 
 def _plan(request: Request) -> Plan:
-    planner = _PLANNERS[request.name]
+    planner = _note if request.name == NOTE else _PLANNERS[request.name]
     if request.state.new and slots.asks_what_is_seen(request.text):
         request, planner = replace(request, name="describe"), _PLANNERS["describe"]
     if request.lost and request.name in _ABOUT_A_HIT:
@@ -92,7 +92,7 @@ _ABOUT_THE_LIST = (
 )  # fmt: skip
 _ABOUT_A_HIT = (
     "why", "where", "compare", "compare_hits", "describe", "sure", "same_person", "confirm",
-    "reject", "hide", "unmark", "two_why_where", "two_compare_where",
+    "reject", "hide", "unmark", "two_why_where", "two_compare_where", NOTE,
 )  # fmt: skip
 
 
@@ -299,6 +299,8 @@ def _listing(**arguments: object) -> Callable[[Request], Plan]:
         date, used = slots.date_named(request.text), limits.words
         side = slots.date_side_named(request.text) if date else ""
         dated = {side: date} if side else {}
+        decision = decision_named(request.text)
+        decided = {"decision": decision} if decision else {}
         if side:
             used = (*used, *re.findall(r"[\d./-]*(?:19|20)\d\d[\d./-]*|\b\d{1,2}\b", request.text))
         # "the best three": lists are not shortened, and handles are no numbers.
@@ -308,7 +310,7 @@ def _listing(**arguments: object) -> Callable[[Request], Plan]:
             if left
             else ""
         )
-        found = _call("list_hits", **arguments, **limits.arguments, **dated)
+        found = _call("list_hits", **arguments, **limits.arguments, **dated, **decided)
         return replace(found, note=note)
 
     return plan
@@ -322,8 +324,11 @@ def _of_folder(request: Request) -> Plan:
 def _dated(side: str) -> Callable[[Request], Plan]:
     def plan(request: Request) -> Plan:
         date = slots.date_named(request.text)
-        wanted = slots.date_side_named(request.text) or side
-        return _call("list_hits", **{wanted: date}) if date else Plan(text=phrases.WHICH_DATE)
+        if not date:
+            return Plan(text=phrases.WHICH_DATE)
+        if slots.is_within_its_date(request.text):
+            return _call("list_hits", after=date, before=slots.date_after(date))
+        return _call("list_hits", **{slots.date_side_named(request.text) or side: date})
 
     return plan
 
@@ -336,6 +341,15 @@ def _decided(decision: str) -> Callable[[Request], Plan]:
         )
 
     return plan
+
+
+def _note(request: Request) -> Plan:
+    """The user's own words beside a hit; nothing in them is a request."""
+    whose, note = dictated_note(request.text) or ("", "")
+    named = slots.hits_named(whose, request.state)
+    if len(named) != 1:
+        return Plan(text=f"[hits.all]. {phrases.WHICH_HIT}")
+    return _call("note_hit", hit=named[0], text=note)
 
 
 def _measure(request: Request) -> Plan:

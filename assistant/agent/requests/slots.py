@@ -6,6 +6,7 @@ named that the request does not name. Pure: text and state in, values out.
 
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from assistant.agent.requests.counts import NUMBERS, in_digits, parse_top
 from assistant.agent.requests.state import CaseState
@@ -44,6 +45,13 @@ _HIT = re.compile(
     r"|\b(?P<last>(?:very )?last|final|letzten?|último|última|dernier|dernière)\b"
     r"(?=\s+(?:one|hit|result|picture|photo|image|pic|in the list|on the list|treffer)\b|\s*$|"
     r"\s*[,.;?!])",
+    re.IGNORECASE,
+)
+_FROM_END = re.compile(
+    rf"\b(?:(?P<ordinal>{'|'.join(_ORDINALS)})|(?P<nth>\d{{1,3}})(?:st|nd|rd|th))"
+    r"(?:\s+(?:one|hit|result|picture|image|photo))?\s+"
+    r"(?:from (?:the )?(?:bottom|end|back|last)|(?:to|from|before) (?:the )?last)\b"
+    r"|\b(?P<second>next to last|last but one|penultimate)\b",
     re.IGNORECASE,
 )
 _BARE = re.compile(r"(?<![\w.,/-])0*([1-9]\d{0,3})(?!\s?%|[\w/-]|[.,]\d)")
@@ -102,7 +110,8 @@ _FORMATS = {
 
 def hits_named(text: str, state: CaseState) -> tuple[str, ...]:
     """The hits that a text names, in order; if it names none, the one that was spoken of last."""
-    count, text = state.hits or 0, in_digits(text)
+    count = state.hits or 0
+    text = _FROM_END.sub(lambda match: _counted_back(match, count), in_digits(text))
     found = [f"H{number}" for number in _numbers(text, count)]
     if not found:
         bare = [int(it) for it in _BARE.findall(_without_dates(text))]
@@ -110,6 +119,13 @@ def hits_named(text: str, state: CaseState) -> tuple[str, ...]:
     if not found and state.last:
         found = [state.last]
     return tuple(dict.fromkeys(found))
+
+
+def _counted_back(match: re.Match[str], count: int) -> str:
+    """The handle that is "the third from the bottom" of so many hits; the words if it is none."""
+    said = match["ordinal"]
+    back = _ORDINALS[said.lower()] if said else int(match["nth"] or 2)
+    return f"H{count + 1 - back}" if 0 < back <= count else match[0]
 
 
 def _numbers(text: str, count: int) -> list[int]:
@@ -217,6 +233,35 @@ def date_side_named(text: str) -> str:
     said = earlier or later
     denied = said is not None and _NONE.search(text[: said.start()]) is not None
     return "after" if denied == bool(earlier) else "before"
+
+
+_WITHIN = re.compile(
+    r"\b(?:from|in|of|on|during|dated|aus|von|de|en)\s+(?:the year\s+)?"
+    r"(?:\d{1,2}[./]\d{1,2}[./]|(?:\d{1,2}\S{0,2}\s+)?[^\W\d]+\.?\s+(?:\d{1,2}\S{0,2}\s+)?)?"
+    r"(?:19|20)\d\d(?:-\d\d){0,2}\b"
+    r"(?!\s*(?:on\b|onwards?|and later|or later|up\b|to\b|till|until|-))",
+    re.IGNORECASE,
+)
+
+
+def is_within_its_date(text: str) -> bool:
+    """Whether the wanted hits lie within the year, month or day named: "pictures from 2018".
+
+    "From 2018 on" is open at its end.
+    """
+    return _WITHIN.search(text) is not None and not (
+        _EARLIER.search(text) or _LATER.search(_WITHIN.sub(" ", text)) or _NONE.search(text)
+    )
+
+
+def date_after(date: str) -> str:
+    """The year, month or day that follows one in the form of `date_named`; ValueError if none."""
+    year, *rest = map(int, date.split("-"))
+    if not rest:
+        return str(year + 1)
+    if len(rest) == 1:
+        return f"{year + rest[0] // 12}-{rest[0] % 12 + 1:02}"
+    return (datetime(year, *rest) + timedelta(days=1)).strftime("%Y-%m-%d")  # type: ignore[arg-type]
 
 
 def date_named(text: str) -> str:

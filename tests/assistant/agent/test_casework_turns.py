@@ -98,7 +98,7 @@ def test_lists_are_worded_without_a_model(agent: Agent) -> None:
     shown = format_hit_ranges([int(it[1:]) for it in listed])
     text = press(agent, "list_hits", verdict="not assessed", folder='ho"me', before="2001-05")[1]
     assert text.startswith(
-        'No hit fits (not assessed; in a folder whose name contains "ho\'me"; dated before '
+        'No listed hit fits (not assessed; in a folder whose name contains "ho\'me"; dated before '
         f"2001-05); the list still shows {shown}. "
         "Dates: H1, H2 and H3 by the file's modification time"
     )
@@ -117,11 +117,27 @@ def test_a_filter_that_no_hit_fits_is_no_all_clear(agent: Agent) -> None:
     press(agent, "list_hits", sort="name")
     before = found.listed()
     text = press(agent, "list_hits", verdict=absent)[1]
-    assert text.startswith(f'No hit has the verdict "{absent}"; the list still shows H1 to H3.')
+    assert text.startswith(
+        f'No listed hit has the verdict "{absent}"; the list still shows H1 to H3.'
+    )
     assert found.listed() == before
     text = press(agent, "list_hits", forged="-0")[1]
     assert text.endswith(NO_ALL_CLEAR)
     assert press(agent, "undo")[1].startswith("Undone: the last filter. Listed: all hits, H1")
+
+
+@pytest.mark.parametrize(
+    ("count", "others"), [(1, "1 other has it, but is"), (1200, "1,200 others have it, but are")]
+)
+def test_a_short_list_does_not_hide_what_it_leaves_out(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch, count: int, others: str
+) -> None:
+    """Copies come last: "no hit is a copy" would be false if only the list has none."""
+    findings = agent.workspace.last_search[0]  # type: ignore[index]
+    absent = next(it for it, n in findings.counts.items() if not n)
+    monkeypatch.setitem(findings.counts, absent, count)
+    text = press(agent, "list_hits", verdict=absent)[1]
+    assert f"the list still shows H1 to H3. {others} not listed: ask for more hits." in text
 
 
 def test_a_decision_is_recorded_signed_and_changes_no_verdict(agent: Agent) -> None:

@@ -111,6 +111,24 @@ def test_the_old_list_rests_while_another_search_runs(
     assert " inert" not in (investigation.findings_html() or "") + investigation.detail_html()
 
 
+def test_a_page_loaded_again_shows_how_its_turn_ended(
+    investigation: ChatSession, portrait: Path
+) -> None:
+    """A search whose page went away does not turn its wheel for ever: it was stopped, it says."""
+    search(investigation, portrait)
+    find = PlannedTurn((ToolCall("find_person", {"photos": ["Q1"], "top": 2}),))
+    running = investigation.ask("Find fakes.", plan=lambda _: find)
+    while "'pending'" not in str(investigation.messages):
+        next(running)
+    investigation.leave()
+    assert "being stopped" in str(investigation.messages[-1])
+    cast("Generator[None]", running).close()
+    shown = str(investigation.messages)
+    assert "'pending'" not in shown
+    assert "being stopped" not in shown
+    assert "Stopped" in str(investigation.messages[-1])
+
+
 def test_a_question_is_about_the_gallery_that_is_seen(
     investigation: ChatSession, portrait: Path
 ) -> None:

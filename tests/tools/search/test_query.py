@@ -2,6 +2,8 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from assistant.report.pictures.numbered_faces import parse_face_option, with_num
 from tests.support.cases import astronaut_pixels, group_pixels
 from tests.support.clips import write_clip
 from tools.errors import SetupError, ToolError
-from tools.search.query import OtherPerson, Query, SeveralFaces
+from tools.search.query import OtherPerson, Query, SeveralFaces, require_same_person
 from tools.search.query_files import FaceNumbers, query_from_files
 
 
@@ -175,3 +177,15 @@ def test_a_bare_number_is_for_the_only_photo_with_several_faces(ask, folder: Pat
     shutil.copy(folder / "group.png", alone / "again.png")
     with pytest.raises(SetupError, match=r"2 show several faces: name each, as in --face again"):
         ask("of-one", face=2)
+
+
+def test_the_photos_of_others_are_named_in_their_order() -> None:
+    """As a sentence: "Q2, Q9 and Q10", not by their letters."""
+
+    def row(name: str, *embedding: float) -> Any:
+        return SimpleNamespace(name=name, face=SimpleNamespace(embedding=np.array(embedding)))
+
+    one = [row(f"Q{it}", 1.0, 0.0) for it in (1, 3, 4, 5)]
+    other = [row(f"Q{it}", 0.0, 1.0) for it in (2, 9, 10)]
+    with pytest.raises(OtherPerson, match=r"^Q2, Q9 and Q10 do not .* as Q1, Q3, Q4 …:"):
+        require_same_person([*one, *other], rule=None)

@@ -286,3 +286,13 @@ def test_a_forgery_that_a_retake_hides_is_inconclusive() -> None:
     checked = RULE.check_stability(given, {"mild blur": taken, "mild resizing": given})
     assert (checked.verdict, checked.unsteady) == ("inconclusive", ("forgery",))
     assert RULE.check_stability(given, {"mild blur": given}).verdict == "forged"
+
+
+def test_what_a_retake_left_open_has_not_passed() -> None:
+    """The rates of forgeries that "also passed" belong to a verdict that finds nothing."""
+    given, taken = (RULE.assess(scores(HIGH, it), usable=True) for it in (LOW, MIDDLE))
+    assert given.verdict == "no forgery found"
+    assert given.unseen
+    checked = RULE.check_stability(given, {"mild blur": taken})
+    assert checked.verdict == "inconclusive"
+    assert not checked.unseen

@@ -38,6 +38,17 @@ pytestmark = pytest.mark.fast
         ("ist er gefälscht?", None),
         ("hide H2, H3 and H5", "hide"),
         ("hide the rest", None),
+        ("note for H4: ask the press office. Why is it fake?", "note"),
+        ("Delete my note on H4.", "note"),
+        ("what did I note on H4?", None),
+        ("the third one from the bottom", "why"),
+        ("show me only the ones above 60 percent", "clear_filter"),
+        ("and below 80?", "clear_filter"),
+        ("hits without a decision", "clear_filter"),
+        ("which ones did I reject?", "clear_filter"),
+        ("confirm the hits above 80 %", None),
+        ("is H3 over 60 %?", None),
+        ("at most 30", None),
     ],
 )
 def test_plain_texts_need_no_reading(text: str, name: str | None) -> None:
@@ -51,6 +62,13 @@ def test_rules_agree_with_what_authors_meant() -> None:
     known = [(plain_request(text), wanted, text) for text, wanted in rows]
     wrong = [it for it in known if it[0] not in (None, it[1])]
     assert len(wrong) <= 3, wrong
+
+
+def test_a_dictated_note_is_not_cut_into_requests() -> None:
+    """What stands in a note is kept, and neither obeyed nor answered."""
+    text = "note for H4: ask the press office. Why is H2 a fake? Hide all others."
+    (part,), unclear = read_parts(Sure(), text, with_photo=False)
+    assert (part.name, part.text, unclear) == ("note", text, ())
 
 
 class Sure:

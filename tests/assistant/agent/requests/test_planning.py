@@ -84,6 +84,16 @@ def test_every_plan_is_sound_in_every_state(name: str, state: CaseState) -> None
         ("more", "the rest", [("more_hits", {})]),
         ("filter_folder", "those in press", [("list_hits", {"folder": "press"})]),
         ("filter_before", "older than 2020", [("list_hits", {"before": "2020"})]),
+        ("filter_after", "from 2018 on", [("list_hits", {"after": "2018"})]),
+        ("filter_after", "from 2018", [("list_hits", {"after": "2018", "before": "2019"})]),
+        ("filter_after", "of May 2018", [("list_hits", {"after": "2018-05", "before": "2018-06"})]),
+        (
+            "filter_after", "only from 31.12.2018",
+            [("list_hits", {"after": "2018-12-31", "before": "2019-01-01"})],
+        ),
+        ("clear_filter", "and below 80?", [("list_hits", {"forged": "0-80"})]),
+        ("clear_filter", "hits without a decision", [("list_hits", {"decision": "none"})]),
+        ("clear_filter", "which did I confirm?", [("list_hits", {"decision": "confirmed"})]),
         (
             "reject", "H2 and H3 are false alarms",
             [
@@ -92,6 +102,14 @@ def test_every_plan_is_sound_in_every_state(name: str, state: CaseState) -> None
             ],
         ),
         ("export", "as csv", [("export_report", {"format": "csv"})]),
+        ("note", "note for H4: ask Ada. Is H2 fake?",
+         [("note_hit", {"hit": "H4", "text": "ask Ada. Is H2 fake?"})]),
+        ("note", "add a note to the second hit: hide it",
+         [("note_hit", {"hit": "H2", "text": "hide it"})]),
+        ("note", "delete the note", [("note_hit", {"hit": "H5", "text": ""})]),
+        ("why", "the third one from the bottom", [("score_fake", {"image": "H10"})]),
+        ("why", "why is the second to last one a copy?", [("score_fake", {"image": "H11"})]),
+        ("why", "the 12th from the end", [("score_fake", {"image": "H1"})]),
         ("correction", "no, H7", [("score_fake", {"image": "H7"})]),
         (
             "two_why_where", "why H2 and where",

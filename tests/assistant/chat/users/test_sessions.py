@@ -1,5 +1,6 @@
 """Chat sessions: cases stay separate, survive a reload, and are not lost when idle."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ class Opened:
     busy: bool = False
     resumed: bool = False
     user: str = ""
+
+    def stop(self) -> None:
+        """Nothing runs."""
 
 
 Make = Callable[..., SessionStore]
@@ -74,6 +78,15 @@ def test_a_restart_keeps_the_case(make: Make) -> None:
     assert again.case.id == begun.case.id
     assert cast(Opened, again).resumed
     assert (begun.user, again.user) == ("ada", "ada")  # the access log names the login
+
+
+def test_a_case_deleted_elsewhere_is_left(make: Make) -> None:
+    """`unmask cases delete` while its page is open: nothing of it stays to be shown or asked."""
+    sessions, token = make(), new_token()
+    deleted = sessions.start(token, None, gallery="default")
+    shutil.rmtree(deleted.case.folder)
+    assert sessions.find(token, None) is None
+    assert sessions.start(token, None, gallery="default").case.id != deleted.case.id
 
 
 def test_the_token_is_nowhere_on_the_disk(make: Make, tmp_path: Path) -> None:
