@@ -7,7 +7,8 @@ from prompts import project
 from tools.detectors.catalogue import false_accusations
 from tools.errors import ToolError
 from tools.verdict.handles import quote_untrusted
-from tools.verdict.rule import UnseenToolMissRate, VerdictRule
+from tools.verdict.measured_rates import UnseenToolMissRate
+from tools.verdict.rule import VerdictRule
 
 TOPICS = tuple(project.ABOUT)
 
