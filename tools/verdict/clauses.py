@@ -93,7 +93,7 @@ _OF_TWO: Mapping[str, Mapping[str, str]] = {
     },
     "E8": {
         "same photograph": "{it} read as the same photograph",
-        "another photograph": "{it} read as different photographs",
+        "another photograph": "{it} are not proven to be the same photograph",
     },
     "E34": {"proven": "{it} are one photograph with two different faces: one of them was altered"},
     "E37": {

@@ -57,7 +57,7 @@ def format_value(value: float | None, unit: str, *, id: str = "") -> str:
     if unit == PROBABILITY:
         return format_percent(value)
     if unit.split(" ")[0] == SHARE:
-        return f"{100 * value:.0f} %{unit.removeprefix(SHARE)}"
+        return f"{round(100 * value)} %{unit.removeprefix(SHARE)}"
     if unit == "log ratio":
         return f"{math.exp(value):.2g} times that of the surroundings"
     if value == 1 and unit in SINGULARS:

@@ -113,8 +113,8 @@ def decision_named(text: str) -> str:
 
 
 _AROUND = {
-    *"""a all also an and are as at by chance de did die do et fake fakes forged have hit hits i ich
-    image images in is just keep les likely list me mir montre moi nur of ok okay ones only
+    *"""a all also an and are as at by chance de did die do et fake fakes forged have hit hits how i
+    ich image images in is just keep les likely list many me mir montre moi nur of ok okay ones only
     percentage photo photos picture pictures please bitte probability results score show that the
     them then there those une want we what which with welche zeige zeig""".split()  # noqa: SIM905
 }

@@ -18,6 +18,7 @@ _WHOLE = tuple(
         (r"undo(?: (?:that|it|this))?", "undo"),
         (r"why|warum|wieso", "why"),
         (r"(?:and )?(?:the )?\w+ (?:one |hit |picture )?from the (?:bottom|end)", "why"),
+        (r"(?:find|search for|look for) (?:this|that) (?:person|man|woman|face)", "find"),
         (r"where|wo", "where"),
         (rf"(?:where|wo) (?:was|is|were|has|wurde|ist|sieht)\b[^?.!]{{0,40}} {_ALTERED}"
          r"(?: aus)?", "where"),

@@ -6,6 +6,7 @@ from tools.verdict.clauses import clause, display_name
 from tools.verdict.evidence import numbered_measures
 from tools.verdict.glossary import MEANINGS
 from tools.verdict.handles import Fact
+from tools.verdict.units import format_value
 
 pytestmark = pytest.mark.fast
 
@@ -36,3 +37,15 @@ def test_shares_are_shown_as_percent() -> None:
     fact = Fact("H1.E18", "steadiness", 1.0, "share of retakes", "steady", "m", "l")
     assert fact.shown == "100 % of retakes"
     assert Fact("H1.E27", "agreement", 0.944, "share", "ordinary", "m", "l").shown == "94 %"
+
+
+def test_an_unproven_photograph_is_not_called_another() -> None:
+    """Two frames of one scene stand in the list as nearly the same picture."""
+    fact = Fact("C1.E8", "same photograph", 0.0, "", "another photograph", "m", "l")
+    assert clause(fact) == "{it} are not proven to be the same photograph"
+
+
+def test_no_share_is_less_than_nothing() -> None:
+    """Rounding leaves no "-0 %"."""
+    share = format_value(-0.001, "share of the identity similarity", id="E21")
+    assert share.startswith("0 %")

@@ -38,6 +38,8 @@ pytestmark = pytest.mark.fast
         ("ist er gefälscht?", None),
         ("hide H2, H3 and H5", "hide"),
         ("hide the rest", None),
+        ("find this person", "find"),
+        ("how many of them are below 50 percent?", "clear_filter"),
         ("note for H4: ask the press office. Why is it fake?", "note"),
         ("Delete my note on H4.", "note"),
         ("what did I note on H4?", None),
