@@ -75,8 +75,8 @@ _READINGS: Mapping[str, Mapping[str, str]] = {
         "scores say that {it} was altered",
         "uncertain": "which of {it} and the other version of the photograph was altered is "
         "uncertain",
-        "the other one was altered": "of {it} and the other version of the photograph, the "
-        "forgery scores say that the other one was altered",
+        "the other one was altered": "of {it} and the other version of the photograph, the other "
+        "one reads more forged",
     },
 }
 
@@ -88,8 +88,8 @@ _OF_TWO: Mapping[str, Mapping[str, str]] = {
         NOT_MEASURED: "whether {it} show the same person was not measured",
     },
     "E7": {
-        "alike": "{it} look as alike as photos of one person usually do",
-        "unlike": "{it} look less alike than photos of one person usually do",
+        "alike": "in light and pose {it} are as alike as photos of one person usually are",
+        "unlike": "in light and pose {it} are less alike than photos of one person usually are",
     },
     "E8": {
         "same photograph": "{it} read as the same photograph",

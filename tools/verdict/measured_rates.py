@@ -73,9 +73,12 @@ def reached_record(what: str, probabilities: Sequence[float]) -> dict[str, Any]:
 def shares_reaching(
     records: Sequence[Mapping[str, Any]], probability: float
 ) -> tuple[ShareReaching, ...]:
-    """How many pictures of each kind have at least this probability (0..1), in whole percents."""
+    """How many pictures of each kind have at least this probability (0..1), in whole percents.
+
+    Rounded as it is shown.
+    """
     return tuple(
-        ShareReaching(it["what"], it["reaching"][0], it["reaching"][int(100 * probability)])
+        ShareReaching(it["what"], it["reaching"][0], it["reaching"][round(100 * probability)])
         for it in records
     )
 

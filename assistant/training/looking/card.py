@@ -18,7 +18,7 @@ not a measurement*; it has no part in verdicts, ranking or evidence.
 picture, a watermark, a frame, a collage, a photograph of a screen, how many faces there are and
 where the largest is; and, of a face, whether the eyes, the nose, the mouth or the whole face look
 altered. What is less sure than its threshold is not said, and what is marked "never" below was not
-sure enough on left-out folds: a watermark, for one, is not named by these weights. "No face" is
+sure enough on left-out folds: that there is no face, or more than one, is not named. "No face" is
 never named by choice: half of the left-out web photographs with one face read as showing none, so
 for faces those photographs are no longer an untouched test.
 
