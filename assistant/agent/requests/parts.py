@@ -49,6 +49,15 @@ _ASKS = re.compile(
 _ALONE = re.compile(r"(?:why|where|undo|export|warum|wieso|wo)\W*", re.IGNORECASE)
 _ABBREVIATED = re.compile(r"\b(?:no|nr|mr|mrs|ms|dr|vs|e\.g|i\.e|z\.b|bzw|[a-z])\.$", re.IGNORECASE)
 
+_URGES = re.compile(
+    r"(?:please\s+|just\s+|and\s+)*(?:look|search|go|check|scan|read|be)\s+"
+    r"(?:very\s+|really\s+)?(?:carefully?|closely|hard|thoroughly?|"
+    r"(?:through|at|over)\s+(?:(?:it|them)\s+)?(?:all|everything|every\s+\w+|the\s+whole\s+\w+|"
+    r"all\s+of\s+(?:it|them)))(?:\s+please)?|(?:please\s+)?take\s+your\s+time",
+    re.IGNORECASE,
+)
+"""Parts that urge and ask for nothing: "please look through everything"."""
+
 
 def split_request(text: str) -> tuple[str, ...]:
     """The parts of a request in order; one part if nothing joins two requests."""
@@ -149,4 +158,4 @@ def _read(reader: "ReadsRequests", text: str, *, with_photo: bool) -> Part:
 
 
 def _texts(parts: Iterable[Part]) -> tuple[str, ...]:
-    return tuple(it.text for it in parts)
+    return tuple(it.text for it in parts if not _URGES.fullmatch(it.text.strip(" .!,")))

@@ -74,6 +74,23 @@ def test_what_is_not_understood_is_named_and_nothing_is_done_by_a_guess(
 
 
 @pytest.mark.parametrize(
+    ("urging", "left"),
+    [
+        ("Please look through everything.", ()),
+        ("Take your time.", ()),
+        ("Look very closely please.", ()),
+        ("Look through everything that he sent.", ("Look through everything that he sent.",)),
+    ],
+)
+def test_what_only_urges_is_not_called_unclear(urging: str, left: tuple[str, ...]) -> None:
+    """It asks for nothing, so there is nothing that was not understood."""
+    whole = f"Find fakes of her? {urging}"
+    readings = {whole: ("find", 0.9), "Find fakes of her?": ("find", 0.9)}
+    _, unclear = read_parts(Scripted(readings), whole, with_photo=True)
+    assert unclear == left
+
+
+@pytest.mark.parametrize(
     ("text", "name"),
     [
         ("Undo!", "undo"), ("where was H5 altered", "where"), ("Where is it forged?", "where"),
