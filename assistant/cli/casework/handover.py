@@ -6,7 +6,6 @@ Export and import return what is said about the result, and the same as data.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.case.restoring import restore_case
 from assistant.console.output import print_remarks
 from tools.errors import SetupError
 
@@ -27,6 +26,7 @@ def export_bundle(settings: "Settings", id: str, path: Path) -> tuple[str, dict[
 def _export(settings: "Settings", id: str, path: Path) -> Path:
     from assistant.case.archive.writing import write_bundle
     from assistant.case.record import Case
+    from assistant.case.restoring import restore_case
     from assistant.profile import LoadedModels
     from assistant.report.case_export import export_findings
     from tools.gallery.access_log import record_access

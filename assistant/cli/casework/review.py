@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.case.restoring import restore_case
 from assistant.cli.options import JsonOption, load_settings, redirect_library_output
 from assistant.console.output import (
     escape_terminal,
@@ -188,6 +187,7 @@ def _restored(
 ) -> tuple["Workspace", tuple[str, ...]]:
     """The resumed case; `what` is done is logged, an export by the exporter."""
     from assistant.case.record import Case
+    from assistant.case.restoring import restore_case
     from assistant.profile import LoadedModels
     from assistant.report.case_export import attach_exporter
     from tools.gallery.access_log import record_access

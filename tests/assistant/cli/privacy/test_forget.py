@@ -136,7 +136,7 @@ def test_reports_that_show_a_forgotten_picture_go(
 
 def exported(kept: Case, case: Unmask, data: Path) -> list[Path]:
     """Reports of a case in every format; it is opened, and its search repeated, once."""
-    workspace = kept.restore(case.models, home=data).workspace
+    workspace = restore_case(kept, case.models, home=data).workspace
     attach_exporter(workspace, kept)
     tools = {it.name: it for it in toolkit(workspace)}
     for format in ("html", "json", "csv"):
