@@ -61,7 +61,7 @@ def plan_photo_comparison(asked: PhotoQuestion) -> PlannedTurn:
 
 
 def _which(asked: PhotoQuestion) -> str:
-    if asked.authentic:
+    if asked.authentic or not asked.doubted:
         return ""
     names = " or ".join(asked.photos) if len(asked.photos) < 3 else ", ".join(asked.photos)
     return (

@@ -77,7 +77,7 @@ class OpenQuestions:
             return plan_hit_list_turn(strip_quotations(asked.text), searched[0].hits)
         if question is None or question.searches:
             return None
-        if not question.authentic:
+        if question.doubted and not question.authentic:
             self.pending = PendingQuestion(question.photos)
         return plan_photo_comparison(question)
 

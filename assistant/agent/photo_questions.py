@@ -19,6 +19,7 @@ _COMPARE = (
     r"\bcompar\w+|\bsame (?:person|man|woman|face|photo|picture)|\bdifferen\w+|\bdiffers?\b|"
     r"\bversus\b|\bvs\b|\bidentical|\blook(?:s)? alike|\bmatch(?:es)?\b"
 )
+_SAME_PERSON = r"\bsame (?:person|individual|man|woman|guy|girl|lady|boy)\b"
 _SEARCH = (
     r"\bfind\b|\bsearch\w*|\blook(?:ing)? for\b|\bgaller\w+|\bcollection\b|\bwhich images\b|"
     r"\bother (?:fakes|images|photos)\b"
@@ -49,18 +50,20 @@ class PhotoQuestion:
     """A question about given photos, in the order in which they are compared.
 
     `authentic` and `claimed_fake` are the photos that the words call so; `searches` is true if a
-    gallery is to be searched too.
+    gallery is to be searched too, `of_person` if only whom photos of earlier turns show is asked,
+    which puts none of them in doubt.
     """
 
     photos: tuple[str, ...]
     authentic: frozenset[str] = field(default=frozenset())
     claimed_fake: frozenset[str] = field(default=frozenset())
     searches: bool = False
+    of_person: bool = False
 
     @property
     def doubted(self) -> frozenset[str]:
         """The photos that must not be taken as authentic so far."""
-        return frozenset(self.photos) - self.authentic
+        return frozenset() if self.of_person else frozenset(self.photos) - self.authentic
 
 
 def parse_photo_question(
@@ -89,7 +92,9 @@ def parse_photo_question(
         return None  # photos of a person to search for
     photos = tuple(dict.fromkeys(named)) if len({*named}) > 1 else tuple(scope)
     first = sorted(photos, key=lambda it: it not in authentic)
-    return PhotoQuestion(tuple(first), authentic, suspected, searches)
+    # Photos that were given before were taken as they are: this question does not change that.
+    of_person = not given and not suspects and re.search(_SAME_PERSON, text, re.I) is not None
+    return PhotoQuestion(tuple(first), authentic, suspected, searches, of_person)
 
 
 def _scope(given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

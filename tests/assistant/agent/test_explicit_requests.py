@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assistant.agent.directed_turns import plan_photo_comparison
 from assistant.agent.explicit_requests import correct_arguments, parse_face_number
 from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
 from assistant.agent.requests.counts import parse_top
@@ -32,6 +33,26 @@ TWO = ("Q1", "Q2")
 def test_a_count_in_words_is_that_count(number: int, form: str) -> None:
     """However it is put, fifty is fifty."""
     assert parse_top(form.format(number)) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "doubted"),
+    [
+        ("Is Q1 the same person as Q2?", set()),
+        ("do Q1 and Q2 show the same man", set()),
+        ("Do Q1 and the fake Q2 show the same man?", {*TWO}),
+        ("Compare Q1 with Q2.", {*TWO}),
+    ],
+)
+def test_whom_earlier_photos_show_puts_none_in_doubt(text: str, doubted: set[str]) -> None:
+    """Both have been searched with: only words about forgery change what they are taken for."""
+    found = parse_photo_question(text, (), TWO)
+    assert found is not None
+    assert found.photos == TWO
+    assert found.doubted == doubted
+    asked = plan_photo_comparison(found)
+    assert [call.name for call in asked.calls][:1] == ["compare_faces"]
+    assert ("Which of them is authentic" in asked.extra_text) == bool(doubted)
 
 
 @pytest.mark.parametrize(
