@@ -42,6 +42,7 @@ from tools.search.reranking.reranker import MAX_RERANKED_HITS
 from tools.search.results import Findings, Hit
 from tools.verdict.handles import Fact
 from tools.verdict.interpretation import UNCALIBRATED
+from tools.verdict.measured_rates import in_words
 from tools.verdict.rule import VERDICTS, VerdictRule
 
 _LIST_PX, _FACE_PX, _IMAGE_PX = 96, 240, 360
@@ -235,6 +236,7 @@ def detail_html(
         note=review.note(hit) if review else None,
         longest=MAX_NOTE_LENGTH,
         passing=hit.assessment.unseen,
+        usual=in_words(hit.assessment.reached),
         explanation=Markup(sentences_html(sentences, by_id.get, subject=hit.handle)),  # noqa: S704 - escaped there
         offers_model=all(sentence.source == "plain" for sentence in sentences),
         evidence=[_row(fact) for fact in measured if _says_something(fact)],

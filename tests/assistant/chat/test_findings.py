@@ -15,7 +15,7 @@ from assistant.conversation.steps import CheckedSentence
 from tests.support.cases import workspace_of
 from tools.agent_tools.workspace import Workspace
 from tools.search.results import Findings, Hit
-from tools.verdict.rule import UnseenToolMissRate
+from tools.verdict.measured_rates import ShareReaching, UnseenToolMissRate
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,17 @@ def test_follow_ups_fit_the_verdict(workspace: Workspace) -> None:
         decide = [it for it in DECISION_ACTIONS if it.action != "mark:none"]
         note = 1  # the button that keeps the note
         assert markup.count(f'data-face="{hit.face_id}"') == len(HIT_ACTIONS) + len(decide) + note
+
+
+def test_an_open_face_is_placed_among_test_pictures(workspace: Workspace) -> None:
+    """Below the bars, so that nobody has to ask what 60 % means; a decided hit needs none."""
+    hit = findings_of(workspace).hits[0]
+    counted = (ShareReaching("untouched photos", 50, 2), ShareReaching("forgeries", 40, 20))
+    told = replace(hit, assessment=replace(hit.assessment, reached=counted))
+    said = "In tests, 4 % of untouched photos and 50 % of forgeries read at least as forged."
+    assert said in detail(workspace, told)
+    decided = replace(hit, assessment=replace(hit.assessment, reached=()))
+    assert "read at least as forged" not in detail(workspace, decided)
 
 
 def test_what_passes_unseen_stands_beside_the_verdict(workspace: Workspace) -> None:
