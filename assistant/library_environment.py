@@ -1,5 +1,7 @@
 """Environment of the libraries: offline, without telemetry, and with threads that wait quietly.
 
+Of ONNX Runtime, the package `tools` takes care: it is used without an entry point, too.
+
 Apart from `assistant.settings`, so that an entry point can call it before anything slow is
 imported.
 """
@@ -15,7 +17,6 @@ _LIBRARY_ENVIRONMENT = {
     "LANGSMITH_TRACING": "false",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "ORT_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",  # its thread pool warns, then deadlocks, after a fork
 }
 
