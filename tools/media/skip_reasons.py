@@ -8,6 +8,9 @@ RETRIED_REASONS = frozenset(("unreadable", "missing"))
 """Reasons that do not depend on the file's content (permissions, disk, memory): retried next
 time."""
 
+REPLACED = "replaced by another picture"
+"""Why an indexed picture cannot be shown although its file is there."""
+
 _REMEDIES = {
     "unreadable": "the system could not read it; the next run tries again",
     "missing": "it disappeared during indexing; the next run tries again",
@@ -17,6 +20,8 @@ _REMEDIES = {
     "save a smaller copy",
     "too slow": "opening it takes far longer than its size explains: open it in an editor and "
     "save a smaller copy",
+    "too many frames": "at most 10,000 frames, 1,200 megapixels together, or 5,000 pages: save a "
+    "shorter copy, or an animation as MP4",
     "truncated": "its end is missing: copy it again from its source",
     "damaged": "copy it again from its source, or open it in an editor and export it",
     "camera raw, not read": "export a JPEG or TIFF",
@@ -27,6 +32,7 @@ _REMEDIES = {
     "link out of the folder": "use --follow-links to follow it",
     "permission denied": "change its permissions; the next run tries again",
     "too many open files": "the next run tries again",
+    REPLACED: "index the folder again",
 }
 
 _DAMAGE = frozenset(("damaged", "truncated"))
@@ -48,7 +54,8 @@ class UnreadableImage(ToolError):
     """A file that cannot be decoded as an image; `reason` is one of a fixed set of texts.
 
     "missing", "unreadable" (the system refuses, or is out of memory), "empty", "not an image", "too
-    large", "too slow", "truncated", "damaged", "no video stream" or "camera raw, not read".
+    large", "too many frames", "too slow", "truncated", "damaged", "no video stream", "camera raw,
+    not read" or `REPLACED`.
     """
 
     def __init__(self, reason: str, detail: str = "", *, path: Path | None = None) -> None:

@@ -17,19 +17,12 @@ from PIL import Image, PngImagePlugin
 
 from tests.conftest import Encode
 from tools.errors import SetupError, ToolError
-from tools.media.images import (
-    MAX_BYTES,
-    UNMASK_MARK,
-    Photo,
-    UnreadableImage,
-    decode_photo,
-    hash_distance,
-    image_id,
-    perceptual_hash,
-    read_photo,
-)
 from tools.media.paths import WalkedFile, walk
-from tools.media.skip_reasons import remedy, without_path
+from tools.media.pictures.decoding import Photo, decode_photo, image_id, read_photo
+from tools.media.pictures.metadata import UNMASK_MARK
+from tools.media.pictures.opening import MAX_BYTES
+from tools.media.pictures.perceptual_hash import hash_distance, perceptual_hash
+from tools.media.skip_reasons import UnreadableImage, remedy, without_path
 
 pytestmark = pytest.mark.fast
 
@@ -297,6 +290,15 @@ def test_damaged_bytes_never_crash(data: st.DataObject) -> None:
         return
     assert photo.pixels.ndim == 3
     assert photo.pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", [b"VP8X", b"VP8L", b"VP8 "])
+@pytest.mark.parametrize("length", [*range(12, 32)])
+def test_a_webp_cut_in_its_header_is_no_photo(kind: bytes, length: int) -> None:
+    """At any byte it is unreadable; a few bytes of a file must not end the indexing of a folder."""
+    begun = b"RIFF\x40\0\0\0WEBP" + kind + bytes(30)
+    with pytest.raises(UnreadableImage):
+        decode_photo(begun[:length])
 
 
 def _small_files() -> dict[str, bytes]:

@@ -3,15 +3,18 @@
 import io
 import struct
 import zlib
+from datetime import datetime
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
 from tests.conftest import Encode
 from tools.media.decoder_process.pool import POOL
-from tools.media.images import UnreadableImage, decode_photo
+from tools.media.pictures.decoding import decode_photo
+from tools.media.pictures.metadata import date_taken, metadata_texts
+from tools.media.skip_reasons import UnreadableImage
 
 
 def reason(data: bytes) -> str:
@@ -109,12 +112,12 @@ def test_what_is_too_large_to_keep_is_halved(
 ) -> None:
     """Above the one limit pictures are read at half their size, above the other not at all."""
     monkeypatch.setattr(POOL, "runs_here", True)
-    monkeypatch.setattr("tools.media.images.FULL_SIZE_MAX_PIXELS", 512 * 512 - 1)
+    monkeypatch.setattr("tools.media.pictures.decoding.FULL_SIZE_MAX_PIXELS", 512 * 512 - 1)
     for format in ("JPEG", "PNG", "TIFF"):
         photo = decode_photo(encode(Image.fromarray(astronaut), format))
         assert photo.pixels.shape == (256, 256, 3)
         assert photo.pixels.mean() == pytest.approx(astronaut.mean(), abs=2)
-    monkeypatch.setattr("tools.media.images.MAX_PIXELS", 512 * 512 - 1)
+    monkeypatch.setattr("tools.media.pictures.opening.MAX_PIXELS", 512 * 512 - 1)
     assert reason(encode(Image.fromarray(astronaut), "PNG")) == "too large"
 
 
@@ -132,7 +135,7 @@ def test_an_error_of_ours_is_no_damage(
     def broken(_: object) -> int:
         raise TypeError("ours")
 
-    monkeypatch.setattr("tools.media.images.perceptual_hash", broken)
+    monkeypatch.setattr("tools.media.pictures.decoding.perceptual_hash", broken)
     with pytest.raises(TypeError, match="ours"):
         decode_photo(encode(Image.fromarray(astronaut), "PNG"))
 
@@ -171,3 +174,33 @@ def test_a_raw_gives_its_full_picture_or_says_that_it_is_raw() -> None:
         assert reason(_raw(too_small, sensor=6000)) == "camera raw, not read"
     assert reason(b"FUJIFILMCCD-RAW 0201" + bytes(200)) == "camera raw, not read"
     assert reason(b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(99)) == "camera raw, not read"
+
+
+def test_texts_of_a_png_are_read_without_decoding_it(
+    astronaut: np.ndarray, encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those behind its pixels, and those of an animation; its date as well."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:06 07:08:09"
+    exif[0x0110] = "Camera"
+    end = _chunk(b"tEXt", b"Comment\0behind")
+    frames = {"save_all": True, "append_images": [Image.new("RGB", (512, 512))]}
+    for options in ({}, frames):
+        data = encode(Image.fromarray(astronaut), "PNG", exif=exif, **options)
+        data = data[:-12] + end + data[-12:]
+        monkeypatch.setattr(POOL, "runs_here", True)
+        with monkeypatch.context() as patched:
+            patched.setattr(ImageFile.ImageFile, "load", _no_decoding)
+            assert metadata_texts(data) == {"camera": "Camera", "comment": "behind"}
+            assert date_taken(data) == datetime(2024, 5, 6, 7, 8, 9)
+        np.testing.assert_array_equal(decode_photo(data).pixels, astronaut)
+
+
+def _no_decoding(image: ImageFile.ImageFile) -> object:
+    if not image.tile:  # Pillow tries to load what it takes for a picture
+        raise OSError("cannot load this image")
+    raise AssertionError("it was decoded")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -9,16 +9,19 @@ from PIL import Image
 
 from tests.support.clips import grey, level, write_clip, write_sound
 from tools.media.decoder_process.pool import POOL
-from tools.media.frames import MIN_FRAMES
-from tools.media.images import UNMASK_MARK, UnreadableImage
-from tools.media.video_signatures import is_video
-from tools.media.videos import (
+from tools.media.hashing import file_sha256
+from tools.media.pictures.metadata import UNMASK_MARK
+from tools.media.skip_reasons import UnreadableImage
+from tools.media.videos.frames import MIN_FRAMES
+from tools.media.videos.sampling import (
     MAX_FRAMES,
     frame_at,
     probe_video,
     read_pixels_at,
+    recorded_photo,
     sample_frames,
 )
+from tools.media.videos.signatures import is_video
 
 pytestmark = pytest.mark.fast
 
@@ -65,6 +68,22 @@ def test_a_frame_can_be_opened_again(tmp_path: Path) -> None:
         with pytest.raises(UnreadableImage) as caught:
             frame_at(path, elsewhere)
         assert "no longer there" in caught.value.detail
+
+
+def test_a_replaced_file_is_not_what_was_indexed(tmp_path: Path) -> None:
+    """A picture and a frame are given only while their file holds what was measured."""
+    for name, time_s in (("a.png", None), ("clip.mp4", 0.0)):
+        path, other = tmp_path / name, tmp_path / f"other-{name}"
+        for each, value in ((path, 40), (other, 200)):
+            if time_s is None:
+                Image.fromarray(grey(value)).save(each)
+            else:
+                write_clip(each, [grey(value)] * 3, rate=1)
+        recorded = file_sha256(path) + ("" if time_s is None else "@0")
+        assert recorded_photo(path, recorded, time_s).pixels.mean() == pytest.approx(40, abs=4)
+        other.replace(path)
+        with pytest.raises(UnreadableImage, match="replaced by another picture"):
+            recorded_photo(path, recorded, time_s)
 
 
 def test_short_videos_give_eight_frames_or_all(tmp_path: Path) -> None:
@@ -217,7 +236,7 @@ def test_frames_that_are_too_large_are_refused(
 ) -> None:
     """The limit of pictures holds for frames, before any is decoded."""
     monkeypatch.setattr(POOL, "runs_here", True)
-    monkeypatch.setattr("tools.media.videos.FULL_SIZE_MAX_PIXELS", 5000)
+    monkeypatch.setattr("tools.media.videos.sampling.FULL_SIZE_MAX_PIXELS", 5000)
     with pytest.raises(UnreadableImage, match="too large"):
         probe_video(write_clip(tmp_path / "a.mp4", [grey(1)] * 3))
 

@@ -25,7 +25,7 @@ def limit_memory_and_files() -> None:
     """Load what every request needs, and limit what is used from then on."""
     import cv2
 
-    importlib.import_module("tools.media.images")
+    importlib.import_module("tools.media.pictures.decoding")
     cv2.setNumThreads(1)
     if sys.platform == "win32":
         return

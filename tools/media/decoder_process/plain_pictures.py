@@ -70,7 +70,8 @@ def _is_plain_webp(data: bytes) -> bool:
     if kind == b"VP8X":
         width = 1 + int.from_bytes(data[24:27], "little")
         height = 1 + int.from_bytes(data[27:30], "little")
-        return not data[20] & _ANIMATION_FLAG and _is_moderate(width, height)
+        still = len(data) >= 30 and not data[20] & _ANIMATION_FLAG
+        return still and _is_moderate(width, height)
     if kind == b"VP8L":
         bits = int.from_bytes(data[21:25], "little")
         return _is_moderate(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))

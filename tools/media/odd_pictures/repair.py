@@ -7,6 +7,7 @@ stays refused.
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _STARTS = (b"\xff\xd8\xff", _PNG, b"GIF87a", b"GIF89a")
@@ -18,6 +19,7 @@ _NO_JUNK = (b"%PDF", b"%!", b"PK")
 
 # Ancillary chunks that change the picture: transparency, animation, orientation.
 _NEEDED = frozenset((b"tRNS", b"acTL", b"fcTL", b"fdAT", b"eXIf"))
+_PIXELS = frozenset((b"IDAT", b"acTL", b"fcTL", b"fdAT"))
 _TEXT = b"tEXt"
 _LONGEST_TEXT = 64 * 1024
 
@@ -39,14 +41,25 @@ def strip_ancillary_chunks(data: bytes) -> bytes | None:
     """
     if not data.startswith(_PNG):
         return None
-    kept, at = [_PNG], len(_PNG)
+    return _PNG + b"".join(it for it in _chunks(data) if _is_kept(it))
+
+
+def strip_pixels(data: bytes) -> bytes:
+    """A PNG without its pixels: Pillow decodes them all for texts that may stand behind them.
+
+    Other files stay as they are.
+    """
+    if not data.startswith(_PNG):
+        return data
+    return _PNG + b"".join(it for it in _chunks(data) if it[4:8] not in _PIXELS)
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    at = len(_PNG)
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
-        chunk = data[at : at + 12 + length]
-        if _is_kept(chunk):
-            kept.append(chunk)
+        yield data[at : at + 12 + length]
         at += 12 + length
-    return b"".join(kept)
 
 
 def _is_kept(chunk: bytes) -> bool:

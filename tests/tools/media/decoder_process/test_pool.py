@@ -10,9 +10,10 @@ from PIL import Image
 from tests.support.clips import grey, write_clip
 from tools.media.decoder_process import pool as pools
 from tools.media.decoder_process.pool import DecoderPool
-from tools.media.images import decode_photo, metadata_texts
+from tools.media.pictures.decoding import decode_photo
+from tools.media.pictures.metadata import metadata_texts
 from tools.media.skip_reasons import UnreadableImage, remedy
-from tools.media.videos import sample_frames
+from tools.media.videos.sampling import sample_frames
 
 pytestmark = pytest.mark.fast
 
@@ -86,7 +87,7 @@ def test_a_plain_photo_needs_no_process(
         decode_photo(data), metadata_texts(data)
     assert asked == []
     assert np.array_equal(decode_photo(encode(image, "BMP")).pixels, astronaut)
-    assert asked == ["tools.media.images:photo_for_parent"]
+    assert asked == ["tools.media.pictures.decoding:photo_for_parent"]
 
 
 def test_a_long_video_holds_no_more_threads_than_a_short_one(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.media.images import UNMASK_MARK, Pixels
+from tools.media.pictures.metadata import UNMASK_MARK
+from tools.media.pictures.pixels import Pixels
 
 FRAME_INTERVAL_S = 1.0
 """Sampling interval in seconds: shots usually last a second or more, and detectors gain little from

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from tools.media.images import UnreadableImage
+from tools.media.skip_reasons import UnreadableImage
 
 _SIGNATURES = (
     b"\x1aE\xdf\xa3",  # Matroska, WebM

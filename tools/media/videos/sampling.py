@@ -15,19 +15,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from tools.media import animations
 from tools.media.decoder_process.pool import POOL
-from tools.media.frames import MAX_FRAMES, Video, VideoFrame, sampled_frame_count
-from tools.media.images import (
-    FULL_SIZE_MAX_PIXELS,
-    Photo,
-    Pixels,
-    UnreadableImage,
-    metadata_texts,
-    perceptual_hash,
-    read_bytes,
-    read_photo,
-)
+from tools.media.pictures.decoding import FULL_SIZE_MAX_PIXELS, Photo, read_photo
+from tools.media.pictures.metadata import metadata_texts
+from tools.media.pictures.opening import read_bytes
+from tools.media.pictures.perceptual_hash import perceptual_hash
+from tools.media.pictures.pixels import Pixels
+from tools.media.skip_reasons import REPLACED, UnreadableImage
+from tools.media.videos import animations
+from tools.media.videos.frames import MAX_FRAMES, Video, VideoFrame, sampled_frame_count
+from tools.media.videos.signatures import video_sha256
 
 if TYPE_CHECKING:
     from av.container.input import InputContainer
@@ -60,13 +57,13 @@ def probe_video(path: Path) -> Video:
 
     Raises `UnreadableImage`, with the reasons for images and "no video stream" (audio only).
     """
-    told, _ = POOL.call("tools.media.videos:video_for_parent", arguments=_file(path))
+    told, _ = POOL.call("tools.media.videos.sampling:video_for_parent", arguments=_file(path))
     return Video(path=path, **told)
 
 
 def video_metadata_texts(path: Path) -> dict[str, str]:
     """A video's own metadata texts, without reading the whole file."""
-    told, _ = POOL.call("tools.media.videos:texts_for_parent", arguments=_file(path))
+    told, _ = POOL.call("tools.media.videos.sampling:texts_for_parent", arguments=_file(path))
     return dict(told)
 
 
@@ -79,7 +76,7 @@ def sample_frames(video: Path | Video, *, at_most: int = MAX_FRAMES) -> Iterator
     video = probe_video(video) if isinstance(video, Path) else video
     arguments = {**_file(video.path), "video": video.to_json(), "at_most": at_most}
     frames = POOL.stream(
-        "tools.media.videos:frames_for_parent",
+        "tools.media.videos.sampling:frames_for_parent",
         arguments=arguments,
         renewed=not animations.file_may_be_animated(video.path),
     )
@@ -93,7 +90,9 @@ def frame_at(path: Path, time_s: float) -> Pixels:
     Raises `UnreadableImage`, also if there is no longer a frame at that time.
     """
     arguments = {**_file(path), "time_s": time_s}
-    return _unpacked(*POOL.call("tools.media.videos:frame_for_parent", arguments=arguments))
+    return _unpacked(
+        *POOL.call("tools.media.videos.sampling:frame_for_parent", arguments=arguments)
+    )
 
 
 def photo_at(path: Path, time_s: float, *, image_id: str) -> Photo:
@@ -111,6 +110,22 @@ def frame_to_photo(video: Video, pixels: Pixels, *, image_id: str) -> Photo:
         perceptual_hash=perceptual_hash(pixels),
         unmask_forgery=video.unmask_forgery,
     )
+
+
+def recorded_photo(path: Path, image_id: str, time_s: float | None) -> Photo:
+    """A picture or frame of the gallery, if its file still holds what was indexed.
+
+    Raises `UnreadableImage`; its reason is `REPLACED` if the file has another content now: the
+    measurements are not about what lies there.
+    """
+    if time_s is None:
+        photo = read_photo(path)
+        if photo.id != image_id:
+            raise UnreadableImage(REPLACED, path=path)
+        return photo
+    if video_sha256(path) != image_id.partition("@")[0]:
+        raise UnreadableImage(REPLACED, path=path)
+    return photo_at(path, time_s, image_id=image_id)
 
 
 def read_pixels_at(path: Path, time_s: float | None) -> Pixels:

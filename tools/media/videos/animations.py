@@ -5,7 +5,9 @@ camera's JPEG (MPO) are not frames: they are depth maps, gain maps and previews.
 """
 
 import bisect
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +15,13 @@ from PIL import Image
 
 from tools.media.decoder_process.plain_pictures import is_plain
 from tools.media.decoder_process.pool import POOL
-from tools.media.frames import MAX_FRAMES, MIN_FRAMES, Video, VideoFrame, sampled_frame_count
-from tools.media.images import (
-    FULL_SIZE_MAX_PIXELS,
-    Pixels,
-    UnreadableImage,
-    apply_exif_orientation,
-    metadata_texts,
-    open_image,
-    read_bytes,
-    to_rgb,
-    translate_decoder_errors,
-)
 from tools.media.odd_pictures import camera_raw
-from tools.media.skip_reasons import RETRIED_REASONS
+from tools.media.pictures.decoding import FULL_SIZE_MAX_PIXELS
+from tools.media.pictures.metadata import metadata_texts
+from tools.media.pictures.opening import open_image, read_bytes, translate_decoder_errors
+from tools.media.pictures.pixels import Pixels, apply_exif_orientation, to_rgb
+from tools.media.skip_reasons import RETRIED_REASONS, UnreadableImage
+from tools.media.videos.frames import MAX_FRAMES, MIN_FRAMES, Video, VideoFrame, sampled_frame_count
 
 MULTIPAGE_FORMATS = frozenset(("TIFF", "HEIF"))
 """Formats whose frames are pages: they have a number, not a time."""
@@ -66,7 +61,7 @@ def probe_animation_bytes(data: bytes, path: Path) -> Video | None:
     """
     if not may_be_animated(data) or is_plain(data):
         return None
-    told, _ = POOL.call("tools.media.animations:animation_for_parent", data)
+    told, _ = POOL.call("tools.media.videos.animations:animation_for_parent", data)
     return Video(path=path, **told["video"]) if told["video"] else None
 
 
@@ -84,17 +79,15 @@ def animation_for_parent(data: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
 
 def _animation_in(data: bytes, path: Path) -> Video | None:
     with open_image(data) as image:
-        times = _frame_times(image)
-        if list(times) == [0]:
+        timeline = _timeline(image, data)
+        if list(timeline.starts_s) == [0]:
             return None
-        is_document = image.format in MULTIPAGE_FORMATS
-        duration_s = max(times.values()) + (1.0 if is_document else _frame_duration_s(image))
         return Video(
             path=path,
             format=image.format or "",
-            frames=len(times),
+            frames=len(timeline.starts_s),
             first_s=0.0,
-            duration_s=duration_s,
+            duration_s=timeline.end_s,
             texts=metadata_texts(data),
         )
 
@@ -119,8 +112,9 @@ def sample_frames(video: Video, *, at_most: int = MAX_FRAMES) -> Iterator[VideoF
     wanted = sampled_frame_count(video, at_most)
     if video.frames <= _MAX_FRAMES_IN_FULL:
         wanted = min(video.frames, at_most)
-    with open_image(read_bytes(video.path)) as image:
-        for number, time_s in _spread(list(_frame_times(image).items()), wanted):
+    data = read_bytes(video.path)
+    with open_image(data) as image:
+        for number, time_s in _spread(list(_timeline(image, data).starts_s.items()), wanted):
             try:
                 pixels = _pixels(image, number)
             except UnreadableImage as error:
@@ -136,8 +130,9 @@ def sample_frames(video: Video, *, at_most: int = MAX_FRAMES) -> Iterator[VideoF
 
 def frame_at(path: Path, time_s: float) -> Pixels:
     """Decode again the frame that `sample_frames` took at `time_s`: (h, w, 3) uint8 RGB."""
-    with open_image(read_bytes(path)) as image:
-        for number, at in _frame_times(image).items():
+    data = read_bytes(path)
+    with open_image(data) as image:
+        for number, at in _timeline(image, data).starts_s.items():
             if abs(at - time_s) < 5e-4:
                 return _pixels(image, number)
     raise UnreadableImage("damaged", "the frame is no longer there")
@@ -153,8 +148,36 @@ def _spread(places: list[tuple[int, float]], wanted: int) -> list[tuple[int, flo
     return [places[each] for each in shown]
 
 
+@dataclass(frozen=True, slots=True)
+class _Timeline:
+    """Start of each frame in s, by its index in the file; without thumbnails and masks."""
+
+    starts_s: Mapping[int, float]
+    end_s: float
+
+
+_MOST_KNOWN = 4
+_known_timelines: dict[bytes, _Timeline] = {}
+
+
+def _timeline(image: Image.Image, data: bytes) -> _Timeline:
+    """When the frames of a file are shown.
+
+    Going through all frames costs as much as decoding them, so that of the last files is kept.
+    """
+    digest = hashlib.sha256(data).digest()
+    found = _known_timelines.get(digest)
+    if found is None:
+        starts_s = _frame_times(image)
+        timeless = len(starts_s) == 1 or image.format in MULTIPAGE_FORMATS
+        last_s = 1.0 if timeless else _frame_duration_s(image)
+        found = _known_timelines[digest] = _Timeline(starts_s, max(starts_s.values()) + last_s)
+        while len(_known_timelines) > _MOST_KNOWN:
+            _known_timelines.pop(next(iter(_known_timelines)), None)
+    return found
+
+
 def _frame_times(image: Image.Image) -> dict[int, float]:
-    """Start time in s of each frame, by its index in the file; without thumbnails and masks."""
     with translate_decoder_errors():
         number = int(getattr(image, "n_frames", 1))
     if number == 1 or image.format not in MULTIPAGE_FORMATS | _MOVING:

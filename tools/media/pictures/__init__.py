@@ -1,0 +1,1 @@
+"""Still pictures: opened safely, decoded upright, with what their files say of themselves."""

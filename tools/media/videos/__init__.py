@@ -1,0 +1,1 @@
+"""Videos, animations and multi-page documents: recognised, and sampled as frames."""
