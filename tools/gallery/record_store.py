@@ -41,6 +41,7 @@ from tools.gallery.records import (
     PictureLayouts,
 )
 from tools.gallery.retention import RetentionNote, overdue_notice
+from tools.media.hashing import file_sha256
 from tools.media.private_files import private_folder, restrict_permissions
 
 
@@ -156,10 +157,12 @@ class Gallery:
     def counts(self) -> GalleryCounts:
         """Numbers of images, faces and files, and of notable kinds among them."""
         found = GalleryCounts(*self._database.row(sql.COUNTS))
-        if not self._database.rows(sql.HAS_WAITING):
-            return found
-        waiting, in_images = self._database.row(sql.COUNT_WAITING)
-        return replace(found, waiting=waiting, without_face=found.without_face - in_images)
+        stills, videos = self._database.row(sql.COUNT_WITHOUT_FACE)
+        if self._database.rows(sql.HAS_WAITING):
+            found = replace(found, waiting=self._database.row(sql.COUNT_WAITING)[0])
+            waiting_stills, waiting_videos = self._database.row(sql.COUNT_ONLY_WAITING)
+            stills, videos = stills - waiting_stills, videos - waiting_videos
+        return replace(found, without_face=stills + videos, videos_without_face=videos)
 
     @property
     def notices(self) -> list[str]:
@@ -230,14 +233,18 @@ class Gallery:
         with self.write_lock(), self._database.writing() as connection:
             database_file.delete_draft(self.folder)  # it may hold embeddings of the same pictures
             forget_looks(self.folder)
-            before = self.counts().images
+            before = self._pictures()
             cursor = connection.execute(sql.DELETE_MISSING)
             connection.execute("DELETE FROM files WHERE missing")
             if cursor.rowcount:
                 connection.execute(
                     "UPDATE meta SET value = ? WHERE key = 'epoch'", (uuid.uuid4().hex,)
                 )
-            return before - self.counts().images
+            return before - self._pictures()
+
+    def _pictures(self) -> int:
+        counts = self.counts()
+        return counts.images + counts.frames
 
     # -- files --------------------------------------------------------------------------------
 
@@ -274,6 +281,19 @@ class Gallery:
             (gone, image_id, image_id),
         )
         return [sql.path_from_bytes(path) for (path,) in rows]
+
+    def holds(self, path: Path, image_id: str) -> bool:
+        """Whether a file still holds that picture, or the video of that frame.
+
+        It is read only if its size or time is not what was recorded.
+        """
+        try:
+            status, known = path.stat(), self.file(path)
+            if known is not None and known.same_state(status.st_size, status.st_mtime_ns):
+                return True
+            return path.is_file() and file_sha256(path) == image_id.partition("@")[0]
+        except OSError:
+            return False
 
     def with_files(self, ids: Iterable[str]) -> set[str]:
         """The ids whose picture or video is in a file, or was until that file went missing.

@@ -140,13 +140,13 @@ class FileRecord:
 class GalleryCounts:
     """How much a gallery holds; `missing` files are those gone from disk.
 
-    `without_face` images show no detected face, so nothing in them can be a hit.
-    `frames` of the images were taken from `videos`. `waiting` faces are set aside: the last upgrade
+    `images` are single pictures; beside them stand `videos`, of which `frames` were taken. The
+    pictures and videos `without_face`, of which `videos_without_face` are videos, show no detected
+    face, so nothing in them can be a hit. `waiting` faces are set aside: the last upgrade
     could not read their files, so they have no embedding of the present models.
     """
 
     images: int
-    without_face: int
     faces: int
     files: int
     skipped: int
@@ -154,6 +154,13 @@ class GalleryCounts:
     videos: int = 0
     frames: int = 0
     waiting: int = 0
+    without_face: int = 0
+    videos_without_face: int = 0
+
+    @property
+    def pictures(self) -> int:
+        """Single pictures and videos."""
+        return self.images + self.videos
 
 
 @dataclass(frozen=True, slots=True)

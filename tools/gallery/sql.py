@@ -39,9 +39,8 @@ INSERT_VIDEO = "INSERT INTO videos (id, duration_s) VALUES (?, ?)"
 INSERT_FRAME = "INSERT INTO video_frames (image_id, video_id, time_s) VALUES (?, ?, ?)"
 SELECT_MOMENT = "SELECT image_id, video_id, time_s FROM video_frames"
 COUNTS = (
-    "SELECT (SELECT count(*) FROM images) - (SELECT count(*) FROM videos),"
-    " (SELECT count(*) FROM images WHERE id NOT IN (SELECT image_id FROM faces)"
-    " AND id NOT IN (SELECT id FROM videos)),"
+    "SELECT (SELECT count(*) FROM images WHERE id NOT IN (SELECT id FROM videos)"
+    " AND id NOT IN (SELECT image_id FROM video_frames)),"
     " (SELECT count(*) FROM faces),"
     " (SELECT count(*) FROM files WHERE image_id IS NOT NULL AND NOT missing),"
     " (SELECT count(*) FROM files WHERE problem IS NOT NULL AND NOT missing),"
@@ -50,9 +49,21 @@ COUNTS = (
     " (SELECT count(*) FROM video_frames)"
 )
 HAS_WAITING = "SELECT 1 FROM sqlite_master WHERE name = 'waiting_faces'"
-COUNT_WAITING = (
-    "SELECT (SELECT count(*) FROM waiting_faces), (SELECT count(DISTINCT image_id)"
-    " FROM waiting_faces WHERE image_id NOT IN (SELECT image_id FROM faces))"
+COUNT_WAITING = "SELECT count(*) FROM waiting_faces"
+
+COUNT_WITHOUT_FACE = (  # pictures, and videos, of whose frames none shows a face
+    "SELECT (SELECT count(*) FROM images WHERE id NOT IN (SELECT image_id FROM faces)"
+    " AND id NOT IN (SELECT id FROM videos) AND id NOT IN (SELECT image_id FROM video_frames)),"
+    " (SELECT count(*) FROM videos WHERE id NOT IN (SELECT video_id FROM video_frames"
+    " WHERE image_id IN (SELECT image_id FROM faces)))"
+)
+COUNT_ONLY_WAITING = (  # the same of those whose only faces wait for an upgrade
+    "SELECT (SELECT count(DISTINCT image_id) FROM waiting_faces"
+    " WHERE image_id NOT IN (SELECT image_id FROM faces)"
+    " AND image_id NOT IN (SELECT image_id FROM video_frames)),"
+    " (SELECT count(DISTINCT video_id) FROM video_frames"
+    " WHERE image_id IN (SELECT image_id FROM waiting_faces) AND video_id NOT IN"
+    " (SELECT video_id FROM video_frames WHERE image_id IN (SELECT image_id FROM faces)))"
 )
 DELETE_MISSING = (  # no WITH: Python's sqlite3 would not count the rows deleted by such a statement
     "DELETE FROM images WHERE id NOT IN"

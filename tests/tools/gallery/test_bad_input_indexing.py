@@ -32,8 +32,8 @@ from tools.gallery.indexing.job import index_folders
 from tools.gallery.indexing.progress import IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
-from tools.media import videos
-from tools.media.images import image_id
+from tools.media.pictures.decoding import image_id
+from tools.media.videos import sampling
 
 Make = Callable[[Path], object]
 
@@ -415,7 +415,7 @@ def test_the_last_frame_of_an_animation_is_looked_at(
     path = tmp_path / "moving"
     options = {"lossless": True} if format == "WEBP" else {}
     shown[0].save(path, format, save_all=True, append_images=shown[1:], duration=40, **options)
-    taken = list(videos.sample_frames(path))
+    taken = list(sampling.sample_frames(path))
     assert [taken[0].pixels[9, 9, 2] > 200, taken[-1].pixels[9, 9, 2] > 200] == [False, True]
     assert len(taken) == (9 if frames == 9 else 8)
 

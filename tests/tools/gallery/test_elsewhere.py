@@ -160,7 +160,40 @@ def test_find_says_that_a_file_is_gone(faces: FakeFaceAnalyser, home: Path, tmp_
     }  # fmt: skip
     page = tmp_path / "page.html"
     assert run(app, ["find", str(query), "--page", str(page)]).exit_code == 0
-    assert page.read_text(encoding="utf-8").count("the file is no longer where it was indexed") == 1
+    assert (
+        page.read_text(encoding="utf-8").count("the picture is no longer where it was indexed") == 1
+    )
+
+
+def test_find_says_that_a_file_was_replaced(
+    faces: FakeFaceAnalyser, home: Path, tmp_path: Path
+) -> None:
+    """Another picture under the same name is not the hit; a copy that still holds it comes first.
+
+    A file that was only touched is the same.
+    """
+    photos = tmp_path / "photos"
+    write_pictures(photos, 4)
+    first, second, third, fourth = sorted(photos.iterdir())
+    shutil.copy(second, photos / "z copy.png")
+    run = CliRunner().invoke
+    assert run(app, ["index", str(photos)]).exit_code == 0
+    query = tmp_path / "query.png"
+    shutil.copy(third, query)
+    for replaced in (first, second):
+        shutil.copy(fourth, replaced)
+    os.utime(third, (1e9, 1e9))
+    shown = run(app, ["find", str(query)]).stdout
+    assert (
+        [line for line in shown.splitlines() if "replaced since it was indexed" in line]
+        == [line for line in shown.splitlines() if f"{first.name}  (" in line]
+        != []
+    )
+    hits = json.loads(run(app, ["find", str(query), "--json"]).stdout)["hits"]
+    assert {Path(it["path"]).name: (it["file_replaced"], it["file_missing"]) for it in hits} == {
+        first.name: (True, False), "z copy.png": (False, False), third.name: (False, False),
+        fourth.name: (False, False),
+    }  # fmt: skip
 
 
 def test_find_works_while_the_same_process_indexes(

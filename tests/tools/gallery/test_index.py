@@ -233,6 +233,21 @@ def test_a_killed_writer_loses_nothing(gallery: Gallery) -> None:
         assert len(index.search(unit_vectors(1)[0], 9999)) == FACES + 3000
 
 
+def test_a_writer_killed_before_its_first_face_is_continued(gallery: Gallery) -> None:
+    """Chroma then holds an empty collection, which is filled instead of made again."""
+    import chromadb
+    from chromadb.config import Settings
+
+    shutil.rmtree(gallery.folder / "chroma")
+    client = chromadb.PersistentClient(
+        path=str(gallery.folder / "chroma"), settings=Settings(anonymized_telemetry=False)
+    )
+    client.create_collection("faces", embedding_function=None)
+    client.close()
+    with damaged(gallery) as index:
+        assert index.notices == [] and finds_everything(gallery, index)
+
+
 def test_a_used_index_is_left_to_its_user(gallery: Gallery) -> None:
     """A second opener searches the record itself, says so, and finds the same."""
     query = unit_vectors(1, seed=4)[0]

@@ -28,7 +28,7 @@ from tools.gallery.indexing.job import index_folders
 from tools.gallery.indexing.progress import IndexingInterrupted, IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
-from tools.media.images import image_id
+from tools.media.pictures.decoding import image_id
 
 
 @pytest.fixture

@@ -217,7 +217,7 @@ def test_faces_without_a_file_are_set_aside_and_come_back(home: Path, tmp_path: 
     with Gallery.open_existing(home, fingerprint=OTHER) as gallery:
         counts = gallery.counts()
         assert (counts.images, counts.faces, counts.waiting, counts.without_face) == (
-            FACES,
+            PICTURES,
             PICTURES - 1,
             FRAMES + 1,
             0,

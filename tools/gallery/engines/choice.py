@@ -19,9 +19,9 @@ from tools.gallery.engines.protocol import IN_USE, EngineError, IndexEngine
 from tools.gallery.engines.served import IndexServer, ServedIndex, drop_collections, prefix
 from tools.gallery.record_store import Gallery
 
-EXACT_UP_TO = 100_000
+EXACT_UP_TO = 300_000
 """Faces up to which the exact search is used: about where Chroma's candidates begin to be faster,
-70,000 to 110,000 by extrapolation (`python -m evals run scale`, evals/CAPACITY.md)."""
+by Chroma's times up to 100,000 faces (`python -m evals run scale`, evals/CAPACITY.md)."""
 
 AUTOMATIC, EXACT, CHROMA = "auto", "exact", "chroma"
 CHOICE_FILE = "index.json"

@@ -104,7 +104,8 @@ class LocalChroma:
             self._state_path.unlink(missing_ok=True)
             if self._collection is None:
                 assert self._client is not None  # noqa: S101 - for the type checker
-                self._collection = self._client.create_collection(
+                # A writer killed before its first face leaves an empty one.
+                self._collection = self._client.get_or_create_collection(
                     COLLECTION, embedding_function=None, configuration={"hnsw": HNSW}
                 )
             self._collection.add(ids=batch.ids, embeddings=batch.matrix)

@@ -22,8 +22,8 @@ from tools.gallery.records import EmbeddingBatch, IndexExtent, Vector
 
 VECTORS_FILE, STATE_FILE = "vectors.bin", "vectors-state.json"
 
-HELD_FACES = 250_000
-"""The most faces held in memory where the file cannot be written (0.5 GB at 512 dimensions)."""
+HELD_FACES = 300_000
+"""The most faces held in memory where the file cannot be written (0.6 GB at 512 dimensions)."""
 
 _ROUNDING = 1e-5
 """How much a product over many rows may differ from the exact cosine of each."""
@@ -106,14 +106,18 @@ class VectorFile:
         if not blocks:
             return []
         wanted = np.ascontiguousarray(query, np.float32)
-        cosines = np.concatenate([block["embedding"] @ wanted for block in blocks])
-        if len(cosines) > n:
-            last = np.partition(cosines, len(cosines) - n)[len(cosines) - n]
-            chosen = np.flatnonzero(cosines >= last - _ROUNDING)
-        else:
-            chosen = np.arange(len(cosines))
-        seqs = np.concatenate([block["seq"] for block in blocks])[chosen]
-        return self._gallery.embeddings.ids_at(seqs.tolist())
+        cosines = [block["embedding"] @ wanted for block in blocks]
+        everything = np.concatenate(cosines) if len(cosines) > 1 else cosines[0]
+        least = -np.inf
+        if len(everything) > n:
+            least = np.partition(everything, len(everything) - n)[len(everything) - n] - _ROUNDING
+        # Only the seqs of those chosen: each lies beside its embedding, on a page of its own.
+        seqs = [
+            seq
+            for block, its in zip(blocks, cosines, strict=True)
+            for seq in block["seq"][np.flatnonzero(its >= least)].tolist()
+        ]
+        return self._gallery.embeddings.ids_at(seqs)
 
     def close(self, covered: IndexExtent | None) -> None:
         """Write everything to the disk, note the state and let another process write."""

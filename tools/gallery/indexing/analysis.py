@@ -16,7 +16,8 @@ from tools.faces.alignment import aligned_crop, face_hash
 from tools.faces.analyser import Face
 from tools.gallery.indexing import free_memory
 from tools.gallery.records import AnalysedFace, AnalysedImage, FramePosition, Vector
-from tools.media.images import Photo, UnreadableImage
+from tools.media.pictures.decoding import Photo
+from tools.media.skip_reasons import UnreadableImage
 
 
 class FaceAnalysisProtocol(Protocol):

@@ -12,8 +12,7 @@ from tools.gallery.indexing.video_assembly import VideoAssembler
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import AnalysedImage, FileRecord
 from tools.gallery.vector_index import FaceIndex
-from tools.media.images import UnreadableImage
-from tools.media.skip_reasons import RETRIED_REASONS
+from tools.media.skip_reasons import RETRIED_REASONS, UnreadableImage
 
 NOT_ANALYSED = "not analysed"
 """The reason recorded for a picture that was decoded but could not be analysed."""

@@ -12,6 +12,9 @@ from tools.gallery.records import FileRecord
 from tools.media.paths import WalkedFile, walk
 from tools.media.skip_reasons import RETRIED_REASONS
 
+MOST_LOOKED_AT = 20_000
+"""Files of a gallery up to which each is looked for when the gallery is described."""
+
 
 class FileFinder:
     """Walks folders and compares their files with a gallery.
@@ -74,6 +77,17 @@ class FileFinder:
             self._tally.skip(known.path, known.problem)
         else:
             self._tally.counts["known"] += 1
+
+
+def count_gone(gallery: Gallery, *, most: int = MOST_LOOKED_AT) -> int | None:
+    """How many recorded files are gone from disk now; None if there are more than `most` files.
+
+    What the latest indexing noted would not do: it knows nothing of what was deleted since.
+    """
+    held = gallery.counts()
+    if held.files + held.skipped + held.missing > most:
+        return None
+    return sum(_is_gone(file.path) for file in gallery.files_below(Path("/")))
 
 
 def _status(path: Path) -> os.stat_result | None:

@@ -24,7 +24,8 @@ def limit_malloc_arenas() -> None:
 def trim_malloc() -> None:
     """Return freed memory to the system; takes about 20 ms, so not after every picture.
 
-    Measured while indexing 3,200 pictures: 0.17 GB less, and as much after 480 as at the end.
+    Measured while indexing 3,200 pictures: 0.17 GB less, and as much after 480 as at the end; over
+    eight searches of eight people: 2.18 GB held at their end, 2.96 GB without.
     """
     trim = _from_c_library("malloc_trim")
     if trim is not None:

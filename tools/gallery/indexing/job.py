@@ -32,9 +32,9 @@ from tools.gallery.indexing.video_assembly import VideoAssembler
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FileRecord
 from tools.gallery.vector_index import FaceIndex
-from tools.media.animations import MULTIPAGE_FORMATS
-from tools.media.frames import MAX_FRAMES, Video
-from tools.media.images import UnreadableImage
+from tools.media.skip_reasons import UnreadableImage
+from tools.media.videos.animations import MULTIPAGE_FORMATS
+from tools.media.videos.frames import MAX_FRAMES, Video
 
 _MOST_WORKERS = 8  # each may hold a batch of decoded pictures
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.faces.detection import MOST_FACES
-from tools.media.frames import MAX_FRAMES
+from tools.media.videos.frames import MAX_FRAMES
 
 _NAMED_SKIPS = 1000  # limited, so that memory does not grow with the number of files
 _REPORT_EVERY_S = 0.1

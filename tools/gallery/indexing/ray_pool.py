@@ -23,7 +23,7 @@ from tools.gallery.indexing.analysis import (
     analyse_batch,
 )
 from tools.gallery.records import AnalysedImage
-from tools.media.images import UnreadableImage
+from tools.media.skip_reasons import UnreadableImage
 
 LoadModels = Callable[[], tuple[FaceAnalysisProtocol, ImageEncoder]]
 """Loads the models, in the actor's process; sent there, so its arguments must be plain data."""

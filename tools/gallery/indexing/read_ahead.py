@@ -10,11 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tools.media.animations import probe_animation_bytes
-from tools.media.frames import Video
-from tools.media.images import Photo, UnreadableImage, decode_photo, image_id, read_bytes
-from tools.media.video_signatures import is_video, video_sha256
-from tools.media.videos import probe_video
+from tools.media.pictures.decoding import Photo, decode_photo, image_id
+from tools.media.pictures.opening import read_bytes
+from tools.media.skip_reasons import UnreadableImage
+from tools.media.videos.animations import probe_animation_bytes
+from tools.media.videos.frames import Video
+from tools.media.videos.sampling import probe_video
+from tools.media.videos.signatures import is_video, video_sha256
 
 
 @dataclass(frozen=True, slots=True)

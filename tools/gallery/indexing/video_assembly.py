@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 
 from tools.gallery.indexing.analysis import DecodedImage
 from tools.gallery.records import AnalysedImage, AnalysedVideo, FramePosition
-from tools.media.frames import Video
-from tools.media.images import UnreadableImage
-from tools.media.skip_reasons import RETRIED_REASONS
-from tools.media.videos import frame_to_photo, sample_frames
+from tools.media.skip_reasons import RETRIED_REASONS, UnreadableImage
+from tools.media.videos.frames import Video
+from tools.media.videos.sampling import frame_to_photo, sample_frames
 
 
 @dataclass(slots=True)

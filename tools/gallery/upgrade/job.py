@@ -24,7 +24,8 @@ from tools.gallery.record_store import Gallery
 from tools.gallery.records import Vector
 from tools.gallery.upgrade.draft import KnownFace, UpgradeDraft
 from tools.gallery.vector_index import FaceIndex
-from tools.media.images import Photo, UnreadableImage
+from tools.media.pictures.decoding import Photo
+from tools.media.skip_reasons import UnreadableImage
 
 _PAGE = 500  # pictures and videos at a time
 _KEEP_EVERY = 64  # faces between commits of the draft

@@ -240,7 +240,7 @@ def test_the_command_line_chooses_and_shows(
     def run(*words: str) -> Result:
         return CliRunner().invoke(app, ["galleries", "index", "default", *words])
 
-    assert run().stdout == "Gallery 'default': auto (exact for 600 faces, chroma above 100,000).\n"
+    assert run().stdout == "Gallery 'default': auto (exact for 600 faces, chroma above 300,000).\n"
     assert run(chroma_url).stdout == run().stdout == f"Gallery 'default': {chroma_url}.\n"
     refused = run("faiss")
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)

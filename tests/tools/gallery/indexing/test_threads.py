@@ -9,7 +9,7 @@ import torch
 
 from tests.support.stand_ins import FakeEncoder, FakeFaceAnalyser, picture
 from tools.gallery.indexing.analysis import AnalysisPool, DecodedImage
-from tools.media.images import Photo
+from tools.media.pictures.decoding import Photo
 
 
 class LateEncoder(FakeEncoder):

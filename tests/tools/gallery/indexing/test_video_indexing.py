@@ -18,6 +18,7 @@ from tests.support.stand_ins import (
     picture,
     write_pictures,
 )
+from tools.agent_tools.facts import gallery_facts
 from tools.errors import ToolError
 from tools.faces.analyser import Face
 from tools.gallery.database_file import SCHEMA_VERSION
@@ -25,8 +26,9 @@ from tools.gallery.indexing.job import index_folders
 from tools.gallery.indexing.progress import IndexingInterrupted, IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
-from tools.media.images import image_id
-from tools.media.videos import sample_frames
+from tools.media.pictures.decoding import image_id
+from tools.media.videos.sampling import sample_frames
+from tools.verdict.clauses import clause
 
 pytestmark = pytest.mark.fast
 
@@ -65,7 +67,8 @@ def test_a_video_becomes_its_frames(gallery: Gallery, clip: Path) -> None:
     assert (summary.images_added, summary.videos_added, summary.frames_added) == (60, 1, 40)
     assert (summary.faces_found, summary.skipped) == (60, {})
     counts = gallery.counts()
-    assert (counts.images, counts.videos, counts.frames, counts.files) == (60, 1, 40, 21)
+    assert (counts.images, counts.videos, counts.frames, counts.files) == (20, 1, 40, 21)
+    assert counts.pictures == 21, "frames are no pictures of their own in any sentence"
     assert counts.without_face == 0
     found = gallery.frames_of(sha256(clip))
     assert [frame.time_s for frame in found] == list(range(40))
@@ -207,6 +210,39 @@ def test_a_kill_between_batches_loses_no_consistency(
     assert run(gallery, clip).frames_added == 40
 
 
+class FacesInTurn(FakeFaceAnalyser):
+    """Finds a face in every second picture that it sees, or in none."""
+
+    def __init__(self, *, every: int | None) -> None:
+        super().__init__()
+        self.every, self.seen = every, 0
+
+    def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        """One face or none per picture."""
+        found = super().analyse(images)
+        numbers = range(self.seen, self.seen + len(found))
+        self.seen += len(found)
+        shown = [self.every is not None and it % self.every == 0 for it in numbers]
+        return [faces if keep else [] for faces, keep in zip(found, shown, strict=True)]
+
+
+def test_frames_without_a_face_are_no_pictures_without_a_face(gallery: Gallery, clip: Path) -> None:
+    """A video with the person in half of its frames added 20 "images without a face"."""
+    run(gallery, clip.parent, faces=FacesInTurn(every=2))
+    counts = gallery.counts()
+    assert (counts.frames, counts.faces) == (40, 20)
+    assert (counts.pictures, counts.without_face, counts.videos_without_face) == (1, 0, 0)
+    write_clip(clip.parent / "empty.mp4", [grey(it) for it in (20, 90, 160)], rate=1)
+    write_pictures(clip.parent / "photos", 2)
+    run(gallery, clip.parent, faces=FacesInTurn(every=None))
+    counts = gallery.counts()
+    assert (counts.images, counts.videos) == (2, 2)
+    assert (counts.without_face, counts.videos_without_face) == (3, 1)
+    said = {fact.id: clause(fact) for fact in gallery_facts(counts)}
+    assert said["G1"] == "the gallery holds 2 images and 2 videos"
+    assert said["G3"] == "2 images and 1 video show no face"
+
+
 def test_a_deleted_video_is_forgotten_with_its_frames(gallery: Gallery, clip: Path) -> None:
     """Only when asked, and only when no copy is left."""
     copy = shutil.copy(clip, clip.parent / "copy.mp4")
@@ -214,7 +250,7 @@ def test_a_deleted_video_is_forgotten_with_its_frames(gallery: Gallery, clip: Pa
     run(gallery, clip.parent)
     clip.unlink()
     run(gallery, clip.parent)
-    assert (gallery.delete_missing(), gallery.counts().images) == (0, 42)
+    assert (gallery.delete_missing(), gallery.counts().images) == (0, 2)
     Path(copy).unlink()
     run(gallery, clip.parent)
     assert gallery.counts().frames == 40
