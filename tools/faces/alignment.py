@@ -7,7 +7,7 @@ as insightface's detectors, so pocket and full checkpoints share one crop.
 import cv2
 import numpy as np
 
-from tools.media.images import perceptual_hash
+from tools.media.pictures.perceptual_hash import perceptual_hash
 
 # Left eye, right eye, nose, left and right mouth corner, as fractions of the crop (GenD).
 KEYPOINT_TEMPLATE = np.array(

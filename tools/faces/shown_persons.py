@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from tools.faces.analyser import Face
-from tools.media.images import Photo
+from tools.media.pictures.decoding import Photo
 
 FRAME_PX = 960
 """Longest side of a frame in the picture of all persons."""

@@ -8,7 +8,7 @@ once per sentence. The code that displays a clause adds its value.
 from collections.abc import Mapping, Sequence
 
 from tools.verdict.handles import IN_WORDS, Fact, parse_handle
-from tools.verdict.interpretation import UNCALIBRATED
+from tools.verdict.interpretation import ALTERED_LIKENESS, UNCALIBRATED
 from tools.verdict.units import NOT_MEASURED, SINGULARS
 
 _NAMES: Mapping[str, str] = {
@@ -51,7 +51,7 @@ _READINGS: Mapping[str, Mapping[str, str]] = {
     },
     "E8": {
         "same photograph": "{it} reads as the same photograph as a query photo",
-        "another photograph": "{it} reads as another photograph than the query photos",
+        "not proven": "that {it} is the same photograph as a query photo is not proven",
     },
     "E9": {
         "enough detail": "{its} face has enough detail",
@@ -78,11 +78,21 @@ _READINGS: Mapping[str, Mapping[str, str]] = {
         "the other one was altered": "of {it} and the other version of the photograph, the other "
         "one reads more forged",
     },
+    "E38": {
+        "too noisy": "{its} face is too noisy to be cleared",
+        "usual": "{its} face is no noisier than photographs usually are",
+    },
+    "E39": {
+        "compressed too strongly": "{its} face is compressed too strongly to be cleared",
+        "usual": "{its} face is compressed no more strongly than photographs usually are",
+    },
 }
 
 _OF_TWO: Mapping[str, Mapping[str, str]] = {
     "P1": {
         "same person": "{it} most likely show the same person",
+        ALTERED_LIKENESS: "a likeness remains, as after a retouch or a close swap: by their faces "
+        "alone {it} would count as one person",
         "uncertain": "whether {it} show the same person is uncertain",
         "another person": "{it} most likely show different people",
         NOT_MEASURED: "whether {it} show the same person was not measured",
@@ -93,9 +103,12 @@ _OF_TWO: Mapping[str, Mapping[str, str]] = {
     },
     "E8": {
         "same photograph": "{it} read as the same photograph",
-        "another photograph": "{it} are not proven to be the same photograph",
+        "not proven": "{it} are not proven to be the same photograph",
     },
-    "E34": {"proven": "{it} are one photograph with two different faces: one of them was altered"},
+    "E34": {
+        "proven": "{it} are one photograph, but its face is not the same in both: "
+        "one of them was altered"
+    },
     "E37": {
         "this one was altered": "of {it}, the forgery scores say that the first was altered",
         "uncertain": "which of {it} was altered is uncertain",
@@ -139,9 +152,10 @@ def display_name(short: str, name: str) -> str:
 
 def _counted(fact: Fact) -> str:
     """`3 images have the verdict impersonation`, `the gallery holds 20 images`."""
-    number = "no" if not fact.value else f"{fact.value:,.0f}"
+    # A search's count is asked for as a number; of a gallery, nothing is said in words.
+    number = "no" if not fact.value and fact.id[0] != "S" else f"{fact.value or 0:,.0f}"
     one, several = _COUNTED.get(fact.id, ("{n} " + fact.name, "{n} " + fact.name))
-    single = not fact.value or fact.value == 1
+    single = number in ("no", "1")
     what = SINGULARS.get(fact.unit, fact.unit) if single else fact.unit
     return (one if single else several).replace("{n}", number).replace("{what}", what)
 

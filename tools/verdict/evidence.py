@@ -246,6 +246,19 @@ RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
         "calibrated forgery log-odds of the face, judged alone, minus those of the other face",
         "Edits and compression of one version raise its score too.",
     ),
+    Measure(
+        "face/noise", "noise of the face", "grey levels",
+        "second differences of the aligned face, of its quietest quarter, at the size that the "
+        "detectors read (Immerkær)",
+        "Noise makes every detector read a face as more authentic; what was smoothed afterwards is "
+        "not seen.",
+    ),
+    Measure(
+        "face/blocks", "blocks of JPEG in the face", "times",
+        "jumps of the grey level at the edges of blocks of 8 pixels, over those elsewhere",
+        "Strong compression removes the traces of a forgery; blocks of a picture that was resized "
+        "afterwards are not seen.",
+    ),
 )  # fmt: skip
 """Measured on leading hits only, because each reads images again."""
 

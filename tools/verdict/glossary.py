@@ -51,6 +51,10 @@ MEANINGS: Mapping[str, str] = {
     "E35": "E35 measures how much of the image outside the face agrees with the other version",
     "E36": "E36 measures the similarity of the face to the one in its place in the other version",
     "E37": "E37 measures how much more forged the face scores than that of the other version",
+    "E38": "E38 measures how noisy the face is: noise makes every detector read a face as more "
+    "authentic, so that nothing found in a very noisy face clears it",
+    "E39": "E39 measures how strongly the edges of JPEG's blocks stand out in the face: strong "
+    "compression removes the traces of a forgery, so that nothing found then clears it",
     "P1": "P1 is the calibrated probability that the face is the query person's",
     "P2": "P2 is the calibrated probability that the face was forged",
     "P3": "P3 is the calibrated probability that the image impersonates the query person",
@@ -286,7 +290,12 @@ _MEASURE_TERMS: _Rows = (
         "How much nearer one group of pictures is than another, in cosine distance. Above 0 the "
         "known forgeries are nearer.",
     ),
+    (
+        "grey level|grey levels",
+        "The steps of brightness in a picture: 0 is black, 255 is white.",
+    ),
     ("px|pixel", "Pixels, the smallest dots of a picture."),
+    ("times", "How many times as large one value is as another; 1 means equal."),
     (
         "log ratio",
         "How many times larger one value is than another, on a scale where 0 means equal.",

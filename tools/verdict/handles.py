@@ -2,7 +2,8 @@
 
 `Q1` is a query photo, `H3` the third hit of the latest search, `C1` a comparison of two faces. A
 fact is cited in square brackets, and the application replaces the citation by a whole clause:
-`[H3.E2]` evidence, `[H3.P1]` a calibrated probability, `[H3.verdict]`, `[H3.regions]`, `[H3.file]`,
+`[H3.E2]` evidence, `[H3.P1]` a calibrated probability, `[H3.verdict]`, `[H3.against]` what speaks
+against it, `[H3.regions]`, `[H3.file]`,
 `[H3.impression]` what a model believes to see, `[Q1.faces]`, `[S2]` a count of the latest search,
 `[hits.inconclusive]` the hits with a verdict, `[G1]` a count of the gallery, `[about.E2]` the
 meaning of a measure. Some have more readable aliases (`ALIASES`). The model never sees a path and
@@ -21,6 +22,9 @@ VERDICT_KEYS = (
 )  # fmt: skip
 """The rule's verdicts as parts of handles, in the order of `tools.verdict.rule.VERDICTS`."""
 
+LIST_KEYS = ("alike", "unassessed", "forged_others")
+"""Further facts about the list of hits, as parts of handles."""
+
 ALIASES = {
     "identity": "P1",
     "forgery": "P2",
@@ -33,10 +37,13 @@ ALIASES = {
 """Aliases of facts; the first three follow a subject, as in `H3.identity`."""
 
 _SUBJECT = r"[QHC][1-9]\d{0,2}"
-_OF_SUBJECT = r"[EP][1-9]\d?|verdict|regions|file|faces|impression|identity|forgery|impersonation"
+_OF_SUBJECT = (
+    r"[EP][1-9]\d?|verdict|against|regions|file|faces|impression|identity|forgery|impersonation"
+)
 _VERDICT = "|".join(key.replace("_", "[_ -]") for key in VERDICT_KEYS)
+_LISTS = "|".join(LIST_KEYS)
 _FACT = (
-    rf"{_SUBJECT}\.(?:{_OF_SUBJECT})|[SG][1-9]|gallery|hits\.(?:all|{_VERDICT})|"
+    rf"{_SUBJECT}\.(?:{_OF_SUBJECT})|[SG][1-9]|gallery|hits\.(?:all|{_LISTS}|{_VERDICT})|"
     rf"count\.(?:all|compared|{_VERDICT})|about\.(?:[EPSG][1-9]\d?|{_VERDICT})"
 )
 SUBJECT_PATTERN = re.compile(r"([QHC])([1-9]\d*)")
@@ -65,7 +72,7 @@ class Handle:
     @property
     def group(self) -> str:
         """Key under which facts are stored: the subject, or "S", "G", "hits" or "about"."""
-        if self.kind == "faces":
+        if self.kind in ("faces", "against"):
             return str(self)
         return self.subject or self.kind.partition(".")[0]
 

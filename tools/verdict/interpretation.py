@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from tools.faces.quality import QUALITY_LIMITS
 from tools.verdict.calibration import BandPosition, ReferenceDistribution, Scores
-from tools.verdict.rule import Assessment, QuestionKind, VerdictRule
+from tools.verdict.rule import NOISE, Assessment, QuestionKind, VerdictRule
 from tools.verdict.units import NOT_MEASURED
 
 UNCALIBRATED = "not calibrated"
@@ -34,7 +34,13 @@ QUESTIONS: Mapping[QuestionKind, str] = {
 }
 """What was asked about the forgery of a face, in the words that stand beside the probability."""
 
+ALTERED_LIKENESS = "alike in spite of the alteration"
+"""Two proven versions of one photograph whose faces still count as one person's."""
+
 UNCERTAIN = "uncertain"
+
+NOISY, BLOCKY = "too noisy", "compressed too strongly"
+"""So much that a finding of nothing clears no face."""
 
 PROVEN = "proven"
 """Another version of the photograph, with another face, is in the collection."""
@@ -83,13 +89,16 @@ def interpret_score(
         case "cosine_similarity":
             return interpret_identity(scores, rule)
         case "query/same_photograph":
-            return "same photograph" if value else "another photograph"
+            return "same photograph" if value else "not proven"
         case "version/other_face":
             return PROVEN if value else "none found"
         case "version/face_similarity":
             return "another face"
         case "version/lead" if rule is not None and "one_of_two" in rule.questions:
             return _read(_OF_TWO, rule.place("one_of_two", scores))
+        case "face/noise" | "face/blocks" if rule is not None:
+            much = NOISY if name == NOISE else BLOCKY
+            return much if value > rule.disguises[name].limit else "usual"
         case "query/face_linear_difference" if rule is not None:
             return _interpret_difference(value, rule.references.get("face/unifd_linear"))
     return UNCALIBRATED if share is None else _interpret_share(share)
@@ -114,9 +123,10 @@ def interpret_person(assessment: Assessment) -> str:
 def interpret_forgery(assessment: Assessment) -> str:
     """Whether a face was forged, by the band of the question that the rule used.
 
-    Also uncertain if mild retakes moved it to another side of that band.
+    Also uncertain if mild retakes moved it to another side of that band, or a disguise may hide it.
     """
-    return UNCERTAIN if "forgery" in assessment.unsteady else _read(_FORGERY, assessment.fake_place)
+    open_ = "forgery" in assessment.unsteady or bool(assessment.disguise)
+    return UNCERTAIN if open_ else _read(_FORGERY, assessment.fake_place)
 
 
 def _read(words: Mapping[BandPosition, str], place: BandPosition | None) -> str:

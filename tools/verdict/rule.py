@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tools.errors import SetupError
+from tools.faces.blocking import BLOCKING_LIMIT
+from tools.faces.noise import NOISE_LIMIT
 from tools.verdict.calibration import (
     BandPosition,
     InconclusiveBand,
@@ -58,6 +60,29 @@ the collection (1 proven, 0 none found, None not measured), and how much more fo
 than it (log-odds)."""
 
 
+NOISE, BLOCKS = "face/noise", "face/blocks"
+"""Scores for the noise of a face, in grey levels, and for the edges of JPEG's blocks in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disguise:
+    """What hides a forgery from every detector: above `limit`, nothing clears a face.
+
+    `reason` says so of the face, as a clause.
+    """
+
+    limit: float
+    reason: str
+
+
+_TESTED = "than nearly all photographs that such a finding was tested on"
+DISGUISES: Mapping[str, Disguise] = {
+    NOISE: Disguise(NOISE_LIMIT, f"the face is noisier {_TESTED}"),
+    BLOCKS: Disguise(BLOCKING_LIMIT, f"the face is compressed more strongly {_TESTED}"),
+}
+"""By their scores."""
+
+
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """A verdict with the calibrated probabilities behind it; None is *not measured*.
@@ -68,6 +93,8 @@ class Assessment:
     and `fake_place` are the positions of the probabilities relative to `identity_band` and
     `fake_band`; the latter is that of the `question` used. `faces` is the number of faces in the
     search; without `faces_measured`, its identity threshold is extrapolated from fewer faces.
+    `disguise`: no forgery was found, but this score (of `DISGUISES`) is too high for that to clear
+    the face.
     `unseen` are the miss rates that accompany a verdict that finds nothing, `reached` how many test
     pictures of each kind read as forged as a face whose forgery stays open. `of_two` is set if
     another version of the photograph with another face is proven: whether this one reads more
@@ -91,6 +118,7 @@ class Assessment:
     unseen: tuple[UnseenToolMissRate, ...] = ()
     reached: tuple[ShareReaching, ...] = ()
     of_two: BandPosition | None = None
+    disguise: str = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -127,6 +155,7 @@ class VerdictRule:
     `CROWD_PRIOR_ODDS` for the query person, otherwise every good forgery of another person would
     outrank the less certain forgeries of the query person. Aligned faces that differ in at most
     `copy_bits` of 64 bits are compared as one photograph; that alone proves and decides nothing.
+    Nothing clears a face in one of the `disguises`, by their scores.
 
     Does not show: who made a forgery or why; `no forgery found` is not proof of authenticity:
     `fitted_on` counts the forgeries by unseen tools that read so too.
@@ -140,6 +169,7 @@ class VerdictRule:
     references: Mapping[str, ReferenceDistribution]
     fitted_on: Mapping[str, Any]
     further: dict[str, Mapping[QuestionKind, ForgeryQuestion]] = field(default_factory=dict)
+    disguises: Mapping[str, Disguise] = field(default_factory=lambda: DISGUISES)
     faces: int = 1
 
     def for_gallery_size(self, faces: int) -> "VerdictRule":
@@ -162,7 +192,7 @@ class VerdictRule:
         of_two = None if pair is None else pair[2]
         if pair is not None and of_two == "high":
             asked, (question, fake, fake_place) = "one_of_two", pair
-        verdict, reason = _decide(place, fake_place, asked, of_two)
+        verdict, reason, disguise = self._cleared(_decide(place, fake_place, asked, of_two), scores)
         return Assessment(
             verdict, same, fake, None if fake is None else self._at_crowd_odds(same) * fake, reason,
             fake_scores=() if fake is None else question.calibrator.features,
@@ -172,7 +202,7 @@ class VerdictRule:
             faces=self.faces, faces_measured=self.strangers.measured(self.faces),
             unseen=self.unseen(asked, question) if verdict in ("no forgery found", "copy") else (),
             reached=self._reached(question, fake, fake_place) if place != "low" else (),
-            of_two=of_two,
+            of_two=of_two, disguise=disguise,
         )  # fmt: skip
 
     def assess_without_query(self, scores: Scores) -> tuple[float | None, BandPosition | None]:
@@ -188,13 +218,24 @@ class VerdictRule:
         if fake is None or place is None:
             reason = "forgery was not measured" if usable else "the face is not usable"
             return Assessment("not assessed", None, None, None, reason)
-        verdict, reason = _ALONE[place]
+        verdict, reason, disguise = self._cleared(_ALONE[place], scores)
         return Assessment(
             verdict, None, fake, None, reason, fake_scores=question.calibrator.features,
             fake_place=place, fake_band=question.band, question="alone",
             unseen=self.unseen("alone", question) if verdict == "no forgery found" else (),
-            reached=self._reached(question, fake, place),
+            reached=self._reached(question, fake, place), disguise=disguise,
         )  # fmt: skip
+
+    def _cleared(
+        self, decided: tuple[Verdict, str], scores: Scores
+    ) -> tuple[Verdict, str, str]:  # fmt: skip
+        """The verdict, which clears no face in a disguise; its reason, and the disguise."""
+        verdict, reason = decided
+        for score, disguise in self.disguises.items():
+            measured = scores.get(score)
+            if verdict == "no forgery found" and measured is not None and measured > disguise.limit:
+                return "inconclusive", f"no sign of forgery, but {disguise.reason}", score
+        return verdict, reason, ""
 
     def unseen(
         self, asked: QuestionKind, question: ForgeryQuestion
@@ -413,8 +454,8 @@ def _notes(given: Assessment) -> Iterator[str]:
 _ONE_OF_TWO: Mapping[BandPosition, tuple[Verdict, str]] = {
     "high": (
         "impersonation",
-        "the same photograph with another face is among the pictures compared, and this one is "
-        "the altered one",
+        "the same photograph with another face is among the pictures compared, and this one was "
+        "most likely altered",
     ),
     "within": (
         "inconclusive",

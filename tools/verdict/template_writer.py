@@ -15,8 +15,8 @@ from tools.verdict.evidence import Evidence
 from tools.verdict.handles import quote_untrusted
 from tools.verdict.interpretation import CHANGES, describe_question
 from tools.verdict.measured_rates import in_words
-from tools.verdict.rule import Assessment
-from tools.verdict.units import format_percent
+from tools.verdict.rule import DISGUISES, Assessment
+from tools.verdict.units import format_factor, format_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,14 @@ def explain_alone(
         "no forgery found": f"No forgery was found in the face (forged: {sure})",
         "inconclusive": f"{whom} is inconclusive: whether it was forged stays open ({sure})",
     }.get(verdict, f"{whom} could not be assessed, because {assessment.reason}")
+    if assessment.disguise:
+        but = DISGUISES[assessment.disguise].reason
+        text = f"{whom} is inconclusive: no forgery was found in it (forged: {sure}), but {but}"
     if assessment.unsteady:
         text = f"{whom} is inconclusive: {_TURNED} whether it reads as forged ({sure})"
     assessed = verdict != "not assessed"
     about = (
-        Sentence(f"{text}.", _strongest(assessment, known)[:1]),
+        Sentence(f"{text}.", (*_disguise(assessment, known), *_strongest(assessment, known)[:1])),
         _reason(assessment, known) if assessed else None,
         _caution(assessment, known, "") if assessed else None,
         Sentence(_ALONE if verdict == "inconclusive" else _next(assessment)),
@@ -169,6 +172,9 @@ def _open(assessment: Assessment, same: str, fake: str) -> str:
         among = _among(assessment, always=True)
         return f"whether the face is the query person's stays open (probability {same}{among})"
     theirs = f"the face is most likely the query person's ({same})"
+    if assessment.disguise:
+        but = DISGUISES[assessment.disguise].reason
+        return f"{theirs} and no forgery was found in it (forged: {fake}), but {but}"
     if assessment.of_two is None:
         return f"{theirs}, but whether it was forged stays open ({fake})"
     which = "the other one reads more forged" if assessment.of_two == "low" else "which one is open"
@@ -191,7 +197,12 @@ def _deciding(assessment: Assessment, known: _Known) -> tuple[str, ...]:
         return _ids(known, "retakes/kept")
     if verdict == "inconclusive" and assessment.identity_place == "within":
         return person
-    return (*person, *_strongest(assessment, known)[:1])
+    return (*person, *_disguise(assessment, known), *_strongest(assessment, known)[:1])
+
+
+def _disguise(assessment: Assessment, known: _Known) -> tuple[str, ...]:
+    """The measured noise or compression, where it kept a face from being cleared."""
+    return _ids(known, assessment.disguise) if assessment.disguise else ()
 
 
 def _among(assessment: Assessment, *, always: bool) -> str:
@@ -267,7 +278,10 @@ def _changed_face(assessment: Assessment, known: _Known) -> Iterator[tuple[str, 
     if change is None or change.value is None or change.score not in assessment.fake_scores:
         return
     if (factor := math.exp(change.value)) >= CHANGED_FACTOR:
-        yield f"the face changed {factor:.2g} times as much as what surrounds it", (change.id,)
+        yield (
+            f"the face changed {format_factor(factor)} times as much as what surrounds it",
+            (change.id,),
+        )
 
 
 def _signs(assessment: Assessment, known: _Known) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -360,6 +374,46 @@ def _caution(assessment: Assessment, known: _Known, missing: str) -> Sentence | 
     if assessment.verdict in ("impersonation", "forged"):
         return Sentence(_ELSE)
     return _usual(assessment, known)
+
+
+def speaks_against(assessment: Assessment, evidence: tuple[Evidence, ...]) -> str:
+    """What was measured against a verdict, as clauses; what else could explain it, if nothing was.
+
+    Of a verdict that accuses, the ordinary scores and the authentic pictures that read so too; of
+    one that clears, the scores that stand out and the forgeries that passed so too.
+    """
+    known = {item.score: item for item in evidence if item.value is not None}
+    verdict, placed = assessment.verdict, _placed(assessment, known)
+    if verdict == "not assessed":
+        return "nothing, as the face was not measured"
+    said, kept = list[str](), known.get("retakes/kept")
+    if assessment.identity_place == "within" or verdict == "other":
+        same = format_percent(assessment.identity_probability)
+        said.append(f"the probability of the query person is {same}")
+    if verdict in ("no forgery found", "copy"):
+        said += [
+            f"the {_name(item)} is higher than in {format_percent(share)} of authentic photos"
+            for item, share in placed
+            if share >= _SHARE_HIGH
+        ]
+        said += [f"in tests, {it.passed} of {it.forgeries} {it.what} also passed"
+                 for it in assessment.unseen]  # fmt: skip
+    elif verdict != "other":
+        ordinary = [_name(item) for item, share in placed if share < _SHARE_ORDINARY]
+        if ordinary:
+            said.append(f"the {join_with_and(ordinary)} {_ARE[len(ordinary) > 1]} ordinary")
+        usual = in_words(assessment.reached)
+        said += [usual[:1].lower() + usual[1:]] if usual else []
+    if assessment.unsteady or (kept is not None and kept.reads == CHANGES):
+        said.append("some mild retakes of the picture change the verdict")
+    if not said:
+        said.append("nothing that was measured")
+    if verdict in ("impersonation", "inconclusive"):
+        said.append(_ELSE[:1].lower() + _ELSE[1:].removesuffix("."))
+    return "; ".join(said)
+
+
+_ARE = ("is", "are")
 
 
 def _usual(assessment: Assessment, known: _Known) -> Sentence | None:

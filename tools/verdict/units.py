@@ -44,6 +44,11 @@ def format_percent(probability: float | None) -> str:
     return f"{100 * probability:.0f} %"
 
 
+def format_factor(factor: float) -> str:
+    """A factor with two significant digits, all of them written: 1.5, 12, 120."""
+    return f"{float(f'{factor:.2g}'):g}"
+
+
 def format_value(value: float | None, unit: str, *, id: str = "") -> str:
     """A measured value in words, for display: `97 %`, `12 points`, `not measured`.
 
@@ -59,7 +64,8 @@ def format_value(value: float | None, unit: str, *, id: str = "") -> str:
     if unit.split(" ")[0] == SHARE:
         return f"{round(100 * value)} %{unit.removeprefix(SHARE)}"
     if unit == "log ratio":
-        return f"{math.exp(value):.2g} times that of the surroundings"
+        times = format_factor(math.exp(value))
+        return f"{'as large as' if times == '1' else f'{times} times'} that of the surroundings"
     if value == 1 and unit in SINGULARS:
         return f"1 {SINGULARS[unit]}"
     return _number(value) + _WORDS.get(unit, f" {unit}" if unit else "")
@@ -71,7 +77,7 @@ def format_short(value: float | None, unit: str, *, id: str = "") -> str:
         return "–"
     words = _WORDS.get(unit, f" {unit}" if unit else "")
     if unit == "log ratio":
-        return f"{math.exp(value):.2g}"
+        return format_factor(math.exp(value))
     if unit.split(" ")[0] == SHARE:
         return f"{100 * value:.0f} %"
     return format_value(value, unit, id=id).removesuffix(words)

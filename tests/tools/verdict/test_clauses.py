@@ -6,6 +6,7 @@ from tools.verdict.clauses import clause, display_name
 from tools.verdict.evidence import numbered_measures
 from tools.verdict.glossary import MEANINGS
 from tools.verdict.handles import Fact
+from tools.verdict.interpretation import interpret_score
 from tools.verdict.units import format_value
 
 pytestmark = pytest.mark.fast
@@ -41,8 +42,18 @@ def test_shares_are_shown_as_percent() -> None:
 
 def test_an_unproven_photograph_is_not_called_another() -> None:
     """Two frames of one scene stand in the list as nearly the same picture."""
-    fact = Fact("C1.E8", "same photograph", 0.0, "", "another photograph", "m", "l")
+    fact = Fact("C1.E8", "same photograph", 0.0, "", "not proven", "m", "l")
     assert clause(fact) == "{it} are not proven to be the same photograph"
+
+
+def test_a_failed_proof_is_no_proof_of_the_opposite() -> None:
+    """Heavy crops hide a copy, so a photograph that was not proven to be the same stays open."""
+    reads = interpret_score(
+        "query/same_photograph", {"query/same_photograph": 0.0}, share=None, rule=None
+    )
+    assert reads == "not proven"
+    fact = Fact("H1.E8", "same photograph", 0.0, "", reads, "m", "l")
+    assert clause(fact) == "that {it} is the same photograph as a query photo is not proven"
 
 
 def test_no_share_is_less_than_nothing() -> None:

@@ -50,7 +50,8 @@ def test_citations_are_found_in_their_order() -> None:
         (1.0, "faces", "1 face"),
         (21.0, "faces", "21 faces"),
         (1.0, "images and videos", "1 image or video"),
-        (0.0, "log ratio", "1 times that of the surroundings"),
+        (0.0, "log ratio", "as large as that of the surroundings"),
+        (4.8, "log ratio", "120 times that of the surroundings"),
         (1.0, "", "1"),
     ],
 )

@@ -12,7 +12,10 @@ from tools.errors import SetupError
 from tools.verdict.calibration import InconclusiveBand, LogisticCalibrator, ReferenceDistribution
 from tools.verdict.impostors import ImpostorThreshold
 from tools.verdict.rule import (
+    BLOCKS,
+    DISGUISES,
     LEAD,
+    NOISE,
     OTHER_VERSION,
     SAME_PHOTOGRAPH,
     ForgeryQuestion,
@@ -296,3 +299,31 @@ def test_what_a_retake_left_open_has_not_passed() -> None:
     checked = RULE.check_stability(given, {"mild blur": taken})
     assert checked.verdict == "inconclusive"
     assert not checked.unseen
+
+
+HIDDEN = replace(RULE, disguises={it: replace(DISGUISES[it], limit=1.5) for it in DISGUISES})
+
+
+@pytest.mark.parametrize(("score", "word"), [(NOISE, "noisier"), (BLOCKS, "compressed")])
+@pytest.mark.parametrize(("level", "hides"), [(None, False), (1.5, False), (1.6, True)])
+def test_nothing_clears_a_face_in_a_disguise(
+    score: str, word: str, level: float | None, hides: bool
+) -> None:
+    """Noise and compression hide forgeries; where they were not measured, nothing changes."""
+    measured = scores(HIGH, LOW) | {score: level}
+    for given in (HIDDEN.assess(measured, usable=True), HIDDEN.assess_alone(measured, usable=True)):
+        assert given.verdict == ("inconclusive" if hides else "no forgery found")
+        assert given.disguise == (score if hides else "")
+        assert (word in given.reason) == hides
+        assert given.fake_place == "low"  # what was measured stays as it was
+    assert (HIDDEN.assess(measured, usable=True).unseen == ()) == hides
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [scores(HIGH, HIGH), scores(LOW, LOW), scores(HIGH, LOW, same_photo=1.0), scores(HIGH, MIDDLE)],
+)
+def test_a_disguise_changes_no_other_verdict(measured: dict[str, float | None]) -> None:
+    """It makes a face read as more authentic: what reads as forged all the same is forged."""
+    hidden = measured | {NOISE: 9.0, BLOCKS: 9.0}
+    assert HIDDEN.assess(hidden, usable=True) == RULE.assess(measured, usable=True)

@@ -11,9 +11,17 @@ from tools.verdict.calibration import LogisticCalibrator
 from tools.verdict.clauses import clause
 from tools.verdict.evidence import collect_evidence, numbered_measures
 from tools.verdict.handles import Fact
-from tools.verdict.interpretation import describe_question
-from tools.verdict.rule import LEAD, OTHER_VERSION, Axis, ForgeryQuestion, VerdictRule
-from tools.verdict.template_writer import explain, explain_alone, render
+from tools.verdict.interpretation import describe_question, interpret_forgery
+from tools.verdict.rule import (
+    BLOCKS,
+    LEAD,
+    NOISE,
+    OTHER_VERSION,
+    Axis,
+    ForgeryQuestion,
+    VerdictRule,
+)
+from tools.verdict.template_writer import explain, explain_alone, render, speaks_against
 
 pytestmark = pytest.mark.fast
 
@@ -217,3 +225,54 @@ def test_a_face_without_a_query_is_explained_without_a_person(fake: float | None
     assert "query" not in text and "person (" not in text
     assert "genuine" not in text
     assert ("also passed" in text) == (given.verdict == "no forgery found")
+
+
+@pytest.mark.parametrize(
+    ("fake", "share", "said"),
+    [
+        (HIGH, 0.5, "the forgery score of the face is ordinary; filters, retouching and"),
+        (HIGH, 0.99, "nothing that was measured; filters, retouching and heavy compression can"),
+        (LOW, 0.97, "the forgery score of the face is higher than in 97 % of authentic photos"),
+        (LOW, 0.5, "in tests, 10 of 40 made-up swaps (each judged beside photos of the person)"),
+    ],
+)
+def test_what_speaks_against_a_verdict_is_what_was_measured(
+    fake: float, share: float, said: str
+) -> None:
+    """Ordinary scores against an accusation, high ones against a clearance; or nothing."""
+    measured = scores(HIGH, fake)
+    given = replace(RULE.assess(measured, usable=True), fake_scores=("face/unifd_linear",))
+    evidence = tuple(
+        replace(it, share_of_authentic_below=share) for it in collect_evidence(measured, {})
+    )
+    assert speaks_against(given, evidence).startswith(said)
+    turned = replace(given, unsteady=("forgery",))
+    assert "some mild retakes of the picture change the verdict" in speaks_against(turned, evidence)
+
+
+def test_against_a_verdict_without_a_person_speaks_the_probability_of_one() -> None:
+    """Of a face that was not measured, nothing does."""
+    other = RULE.assess(scores(LOW, HIGH), usable=True)
+    assert re.fullmatch(r"the probability of the query person is \d+ %", speaks_against(other, ()))
+    unusable = RULE.assess(scores(HIGH, HIGH), usable=False)
+    assert speaks_against(unusable, ()) == "nothing, as the face was not measured"
+
+
+@pytest.mark.parametrize(
+    ("score", "number", "word"),
+    [(NOISE, "E38", "noisier"), (BLOCKS, "E39", "compressed more strongly")],
+)
+def test_a_face_in_a_disguise_is_said_to_be(score: str, number: str, word: str) -> None:
+    """Neither cleared nor accused, with the measurement that says why."""
+    measured = scores(HIGH, LOW) | {score: 40.0}
+    evidence, rule = collect_evidence(measured, {}, rule=RULE), RULE
+    beside, alone = (
+        render(explain(rule.assess(measured, usable=True), evidence)),
+        render(explain_alone(rule.assess_alone(measured, usable=True), evidence)),
+    )
+    for text in (beside, alone):
+        assert "is inconclusive" in text
+        assert f"{word} than nearly all photographs" in text
+        assert f"[{number}]" in text
+        assert "does not prove" not in text
+    assert interpret_forgery(rule.assess(measured, usable=True)) == "uncertain"
