@@ -15,8 +15,10 @@ from pydantic import BeforeValidator
 from tools.agent_tools import about_unmask as project_texts
 from tools.agent_tools.arguments import Number, Picture
 from tools.agent_tools.facts import count_in_words
+from tools.agent_tools.file_facts import FileFacts, read_file_facts
 from tools.agent_tools.hit_filter import HitFilter
-from tools.agent_tools.review import Decision, HitList, HitNote, Undone
+from tools.agent_tools.review.entries import Decision, HitNote
+from tools.agent_tools.review.listing import HitList, ReviewState, Undone
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.search.results import Findings
@@ -77,10 +79,16 @@ class CaseworkTools:
         decision: str | None = None,
         forged: Percent | None = None,
         person: Percent | None = None,
+        name: str | None = None,
+        stays: bool = False,
     ) -> tuple[str, HitList]:
-        """Filter or sort the hits by verdict, folder, date, decision, score; none: list all."""
-        wanted = HitFilter.parse(verdict, folder, after, before, sort, decision, forged, person)
-        found = self._workspace.review.list_hits(wanted)
+        """Filter or sort the hits (none: all); stays: only name them, the list stays as it is."""
+        review = self._workspace.review
+        wanted = HitFilter.parse(
+            verdict, folder, after, before, sort, decision, forged, person, name
+        )
+        wanted = wanted.following(review.filter, sorts=sort is not None)
+        found = review.list_hits(wanted, stays=stays)
         return _compact(_list(found)), found
 
     def more_hits(self, count: Number = 10) -> tuple[str, Findings]:
@@ -90,32 +98,55 @@ class CaseworkTools:
 
     def mark_hit(self, hit: Picture, decision: str) -> tuple[str, Decision]:
         """Note the user's decision on a hit: confirmed, rejected, hidden or none."""
-        found = self._workspace.hit(hit)
-        made = self._workspace.review.mark(found, decision)
+        found, review = self._workspace.hit(hit), self._workspace.review
+        before = review.decision_word(found)
+        made = review.mark(found, decision)
         content = {"hit": hit, "decision": made.decision, "verdict": found.verdict}
-        return _compact(content), made
+        again = {"as before": True} if made.decision == before else {}
+        return _compact(content | again), made
 
     def note_hit(self, hit: Picture, text: str) -> tuple[str, HitNote]:
         """Write the user's note on a hit; an empty text removes it."""
-        made = self._workspace.review.write_note(self._workspace.hit(hit), text)
-        return _compact({"hit": hit, "note": "written" if made.text else "removed"}), made
+        found, review = self._workspace.hit(hit), self._workspace.review
+        nothing = "removed" if review.note(found) else "absent"
+        made = review.write_note(found, text)
+        return _compact({"hit": hit, "note": "written" if made.text else nothing}), made
 
-    def undo(self) -> tuple[str, Undone]:
-        """Take back the latest decision, note or filter."""
+    def reviewed(
+        self, hit: Picture | None = None, decision: str | None = None
+    ) -> tuple[str, ReviewState]:
+        """The user's decisions and notes so far; hit: those on one hit; decision: such hits."""
+        found = self._workspace.review.state(hit, decision)
+        content = {
+            "decided": [it.hit.handle for it in found.entries if it.decision],
+            "noted": [it.hit.handle for it in found.entries if it.note],
+            "of": hit or "all hits",
+        }
+        return _compact(content | ({"open": found.open} if decision == "none" else {})), found
+
+    def file_facts(self, image: Picture) -> tuple[str, FileFacts]:
+        """What the file of a photo or hit says of itself: name, size, date, camera."""
+        found = read_file_facts(self._workspace.pictures, image)
+        return _compact(found.to_words()), found
+
+    def undo(self) -> tuple[str, tuple[Undone, ...]]:
+        """Take back the decisions, notes and filters of the user's latest change."""
         undone = self._workspace.review.undo()
-        if isinstance(undone.was, Decision) and isinstance(undone.now, Decision):
-            content: dict[str, Any] = {
-                "undone": "decision",
-                "hit": undone.now.hit or "not listed",
-                "was": undone.was.decision,
-                "now": undone.now.decision,
-            }
-        elif isinstance(undone.now, HitNote):
-            now = "as before" if undone.now.text else "removed"
-            content = {"undone": "note", "hit": undone.now.hit or "not listed", "note": now}
-        else:
-            content = {"undone": "filter", **_list(self._workspace.review.listed())}
+        changes = [self._undone(each) for each in undone]
+        content = changes[0] if len(changes) == 1 else {"undone": "several", "changes": changes}
         return _compact(content), undone
+
+    def _undone(self, undone: Undone) -> dict[str, Any]:
+        if not isinstance(undone.was, HitFilter) and not isinstance(undone.now, HitFilter):
+            gone = {} if undone.now.hit else {"before": undone.was.hit}
+            where = {"hit": undone.now.hit or "not listed", **gone}
+            if isinstance(undone.was, Decision) and isinstance(undone.now, Decision):
+                was, now = undone.was.decision, undone.now.decision
+                return {"undone": "decision", **where, "was": was, "now": now}
+            if isinstance(undone.now, HitNote):
+                left = "as before" if undone.now.text else "removed"
+                return {"undone": "note", **where, "note": left}
+        return {"undone": "filter", **_list(self._workspace.review.listed())}
 
     def export_report(self, format: str = "html") -> tuple[str, ExportedReport]:
         """Write the report of the case: html, pdf, json, csv, or bundle with the originals."""
@@ -156,7 +187,12 @@ def _list(found: HitList) -> dict[str, Any]:
         "filtered by": found.filter.criteria,
         "sorted by": found.filter.sort,
     }
-    optional = {"hidden": found.hidden, "limits": found.limits, "still listed": found.kept}
+    optional = {
+        "hidden": found.hidden,
+        "limits": found.limits,
+        "still listed": found.kept,
+        "list": "stays as it was" if found.stays else "",
+    }
     return content | {name: value for name, value in optional.items() if value}
 
 

@@ -7,12 +7,12 @@ original. Dates can be edited, and copying a file may change them; a small edit 
 as a copy, and mirrored copies are not recognised.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tools.agent_tools.file_dates import FileDate, file_date
-from tools.media.images import hash_distance
+from tools.agent_tools.file_facts import FileDate, file_date
+from tools.media.pictures.perceptual_hash import hash_distance
 from tools.search.results import Findings, Hit
 
 NEAR_BITS = 6
@@ -59,14 +59,30 @@ def group_copies(hits: Sequence[Hit]) -> list[CopyGroup]:
     Each hit is compared with the leading hit of a group, not with its last one, so that a chain of
     small differences does not join different pictures.
     """
-    groups: list[list[Hit]] = []
-    for hit in hits:
-        group = next((each for each in groups if _alike(each[0], hit)), None)
-        if group is None:
-            groups.append([hit])
-        else:
-            group.append(hit)
-    return [_dated(group) for group in groups if len(group) > 1]
+    return [_dated(group) for group in _grouped(hits, _alike) if len(group) > 1]
+
+
+def alike_hits(hits: Sequence[Hit]) -> list[tuple[Hit, ...]]:
+    """Groups of hits with nearly the same face, whatever their verdicts, by their leading hits.
+
+    Proven versions of one photograph with different faces are no copies of each other.
+    """
+    return [tuple(group) for group in _grouped(hits, _near) if len(group) > 1]
+
+
+def nearest_hits(hits: Sequence[Hit]) -> tuple[Hit, Hit, int] | None:
+    """The two hits whose aligned faces differ least, and in how many of 64 bits; None without."""
+    measured = [hit for hit in hits if hit.face_hash is not None]
+    pairs = [
+        (bits, first, second)
+        for at, first in enumerate(measured)
+        for second in measured[at + 1 :]
+        if (bits := _bits(first, second)) is not None
+    ]
+    if not pairs:
+        return None
+    bits, first, second = min(pairs, key=lambda it: it[0])
+    return first, second, bits
 
 
 def findings_with_copies(findings: Findings) -> dict[str, Any]:
@@ -74,12 +90,33 @@ def findings_with_copies(findings: Findings) -> dict[str, Any]:
     return findings.to_json() | {"copies": [it.to_json() for it in group_copies(findings.hits)]}
 
 
+def _grouped(hits: Sequence[Hit], belong: Callable[[Hit, Hit], bool]) -> list[list[Hit]]:
+    groups: list[list[Hit]] = []
+    for hit in hits:
+        group = next((each for each in groups if belong(each[0], hit)), None)
+        if group is None:
+            groups.append([hit])
+        else:
+            group.append(hit)
+    return groups
+
+
 def _alike(lead: Hit, hit: Hit) -> bool:
-    if lead.verdict != hit.verdict or lead.face_hash is None or hit.face_hash is None:
-        return False
+    return lead.verdict == hit.verdict and _near(lead, hit)
+
+
+def _near(lead: Hit, hit: Hit) -> bool:
+    bits = _bits(lead, hit)
+    return bits is not None and bits <= NEAR_BITS
+
+
+def _bits(lead: Hit, hit: Hit) -> int | None:
+    """In how many bits two aligned faces differ; None if that says nothing."""
+    if lead.face_hash is None or hit.face_hash is None:
+        return None
     if any(one.version and one.version.image_id == it.image_id for one, it in _both(lead, hit)):
-        return False  # proven to show different faces, however alike their hashes are
-    return hash_distance(lead.face_hash, hit.face_hash) <= NEAR_BITS
+        return None  # proven to show different faces, however alike their hashes are
+    return hash_distance(lead.face_hash, hit.face_hash)
 
 
 def _both(one: Hit, other: Hit) -> tuple[tuple[Hit, Hit], tuple[Hit, Hit]]:

@@ -8,13 +8,14 @@ from tools.gallery.records import GalleryCounts
 from tools.localisers.regions import regions_in_words
 from tools.search.checking.alone import AloneResult
 from tools.search.checking.impression import Impression, impression_text
-from tools.search.results import Findings, Hit
+from tools.search.results import Findings, Hit, pictures_in_words
 from tools.verdict.calibration import Scores
-from tools.verdict.clauses import format_hit_ranges, join_with_and
+from tools.verdict.clauses import join_with_and
 from tools.verdict.evidence import FIRST_RERANK_NUMBER, Evidence, collect_evidence
 from tools.verdict.glossary import MEANINGS
-from tools.verdict.handles import IN_WORDS, VERDICT_KEYS, Fact, parse_handle
+from tools.verdict.handles import IN_WORDS, Fact, parse_handle
 from tools.verdict.interpretation import (
+    ALTERED_LIKENESS,
     CHANGES,
     PROVEN,
     interpret_forgery,
@@ -23,6 +24,7 @@ from tools.verdict.interpretation import (
     interpret_person,
 )
 from tools.verdict.rule import OTHER_VERSION, PRIOR_IN_WORDS, VERDICTS, Verdict, VerdictRule
+from tools.verdict.template_writer import speaks_against
 from tools.verdict.units import PROBABILITY
 
 _CALIBRATION = "logistic calibration on persons that no other part was trained on"
@@ -91,6 +93,15 @@ def verdict_fact(
     limits = "A reason to look, no proof; each verdict can be wrong."
     said = f"{verdict} ({'; '.join(beside)})" if beside else verdict
     return Fact(f"{handle}.verdict", "verdict", None, IN_WORDS, said, method, limits)
+
+
+def against_fact(hit: Hit) -> Fact:
+    """What was measured against the verdict on a hit, or against a forgery that stays open."""
+    given, handle = hit.assessment, hit.handle
+    is_open = given.verdict == "inconclusive" and given.identity_place == "high"
+    what = f"a forgery in {handle}" if is_open else f"the verdict on {handle}"
+    said = f"what speaks against {what}: {speaks_against(given, hit.evidence)}"
+    return worded(f"{handle}.against", "what speaks against the verdict", said)
 
 
 _UNREAD = ("no forgery found", "copy", "other", "not assessed")
@@ -185,6 +196,8 @@ def comparison_facts(
     names = _OF_A_PAIR | (_OF_TWO_VERSIONS if scores.get(OTHER_VERSION) else {})
     same = rule.identity.probability(scores) if rule is not None and usable else None
     reads = interpret_identity(scores if usable else {}, rule)
+    if scores.get(OTHER_VERSION) and reads == "same person":
+        reads = ALTERED_LIKENESS  # beside the proof that the two faces differ
     found = (
         _probability(handle, 1, same, reads=reads),
         *(
@@ -207,7 +220,7 @@ def search_facts(findings: Findings) -> tuple[Fact, ...]:
             _count(f"S{number}", name, value, unit=unit, method="the latest search")
             for number, (name, value) in enumerate(named, start=1)
         ),
-        _worded("S8", "all counts", _all_counts(findings), method="the latest search"),
+        worded("S8", "all counts", _all_counts(findings), method="the latest search"),
     )
 
 
@@ -217,65 +230,45 @@ def _all_counts(findings: Findings) -> str:
     return f"{findings.compared_in_words} {were} compared: {join_with_and(counts)}"
 
 
-def list_facts(findings: Findings | None) -> tuple[Fact, ...]:
-    """The hits shown by the latest search, in total and per verdict."""
-    if findings is None:
-        return (_worded("hits.all", "the hits", "there was no search yet"),)
-    numbers = {
-        verdict: [hit.rank for hit in findings.hits if hit.verdict == verdict]
-        for verdict in VERDICTS
-    }
-    return hit_lists(numbers)
-
-
-def hit_lists(numbers: Mapping[Verdict, Sequence[int]]) -> tuple[Fact, ...]:
-    """The lists of hits by verdict, from the hit numbers per verdict."""
-    every = sorted(number for some in numbers.values() for number in some)
-    whole = f"the hits are {format_hit_ranges(every)}" if len(every) > 1 else "the only hit is H1"
-    return (
-        _worded("hits.all", "the hits", whole if every else "the search found no hit"),
-        *(
-            _worded(f"hits.{key}", f"hits with verdict {verdict!r}", _having(verdict, numbers))
-            for key, verdict in zip(VERDICT_KEYS, VERDICTS, strict=True)
-        ),
-    )
-
-
-def _having(verdict: Verdict, numbers: Mapping[Verdict, Sequence[int]]) -> str:
-    having = numbers.get(verdict, ())
-    if not having:
-        return f"no listed hit has the verdict {verdict}"
-    return f"the verdict on {format_hit_ranges(having)} is {verdict}"
-
-
 def gallery_facts(counts: GalleryCounts | None) -> tuple[Fact, ...]:
     """Contents of the gallery: G1 images, G2 faces, G3 images without a face, G4 skipped files.
 
     G5 is its state; an empty gallery (None) has only that.
     """
     state = "the gallery is empty" if counts is None else "the gallery is ready"
-    ready = _worded("G5", "state of the gallery", state, method="the gallery's record")
+    ready = worded("G5", "state of the gallery", state, method="the gallery's record")
     if counts is None:
         return (ready,)
     named = (
-        ("images in the gallery", counts.images, "images"),
-        ("faces in the gallery", counts.faces, "faces"),
-        ("images without a face", counts.without_face, "images"),
-        ("skipped files", counts.skipped, "files"),
+        ("images in the gallery", counts.pictures, "images", counts.videos),
+        ("faces in the gallery", counts.faces, "faces", 0),
+        ("images without a face", counts.without_face, "images", counts.videos_without_face),
+        ("skipped files", counts.skipped, "files", 0),
     )
     return (
         *(
-            _count(f"G{number}", name, value, unit=unit, method="the gallery's record")
-            for number, (name, value, unit) in enumerate(named, start=1)
+            _held(f"G{number}", name, value, unit=unit, videos=videos)
+            for number, (name, value, unit, videos) in enumerate(named, start=1)
         ),
         ready,
     )
 
 
+def _held(id: str, name: str, value: int, *, unit: str, videos: int) -> Fact:
+    """A number of the gallery's record; with videos among them both numbers stand in the words."""
+    method = "the gallery's record"
+    if not videos:
+        return _count(id, name, value, unit=unit, method=method)
+    both = pictures_in_words(value, videos=videos)
+    show = "shows" if value == 1 else "show"
+    said = f"the gallery holds {both}" if id == "G1" else f"{both} {show} no face"
+    return worded(id, name, said, method=method)
+
+
 def faces_fact(handle: str, count: int) -> Fact:
     """Number of faces found in a photo."""
     said = {0: "no detectable face", 1: "one face"}.get(count, "several faces")
-    return _worded(f"{handle}.faces", "faces found", said, method="the face detector")
+    return worded(f"{handle}.faces", "faces found", said, method="the face detector")
 
 
 def file_fact(handle: str, words: Mapping[str, Any]) -> Fact:
@@ -286,19 +279,19 @@ def file_fact(handle: str, words: Mapping[str, Any]) -> Fact:
         said += f", of limited quality ({join_with_and(words['quality'])})"
     if words["metadata"]:
         said += ", with metadata"
-    return _worded(f"{handle}.file", "what the file is", said, method="the file itself")
+    return worded(f"{handle}.file", "what the file is", said, method="the file itself")
 
 
 def impression_fact(handle: str, impression: Impression | None) -> Fact:
     """What a network names about a picture, in words; nothing is measured by it."""
     said = impression_text(impression)
-    return _worded(f"{handle}.impression", "the model's impression", said, method=_LOOKED)
+    return worded(f"{handle}.impression", "the model's impression", said, method=_LOOKED)
 
 
 def meaning_facts() -> tuple[Fact, ...]:
     """The meaning of each measure and verdict, from the glossary."""
     return tuple(
-        _worded(f"about.{id_}", f"meaning of {id_}", text) for id_, text in MEANINGS.items()
+        worded(f"about.{id_}", f"meaning of {id_}", text) for id_, text in MEANINGS.items()
     )
 
 
@@ -327,7 +320,8 @@ def _evidence(subject: str, item: Evidence) -> Fact:
     )
 
 
-def _worded(id_: str, name: str, text: str, *, method: str = "") -> Fact:
+def worded(id_: str, name: str, text: str, *, method: str = "") -> Fact:
+    """A fact that is nothing but words."""
     return Fact(id_, name, None, IN_WORDS, text, method=method, limits="")
 
 

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePath
 from typing import Literal, cast, get_args
 
-from tools.agent_tools.file_dates import FileDate
+from tools.agent_tools.file_facts import FileDate
 from tools.errors import ToolError
 from tools.search.results import Hit
 from tools.verdict.handles import quote_untrusted
@@ -45,9 +45,9 @@ class HitFilter:
 
     `decision` is the reviewer's ("none": undecided). `forged` and `person` limit the probability of
     a forgery, and of the same person, in percent: (at least, at most). `folder` is part of the name
-    of a folder above the file. `after` and `before` ("2024", "2024-05"
-    or "2024-05-02") limit the file's date: at or after the first moment of `after`, and before the
-    first moment of `before`.
+    of a folder above the file, `name` part of the file's name, or its ending (".png"). `after` and
+    `before` ("2024", "2024-05" or "2024-05-02") limit the file's date: at or after the first moment
+    of `after`, and before the first moment of `before`.
     """
 
     verdict: Verdict | None = None
@@ -58,6 +58,7 @@ class HitFilter:
     decision: str | None = None
     forged: PercentRange | None = None
     person: PercentRange | None = None
+    name: str | None = None
 
     @classmethod
     def parse(
@@ -70,10 +71,13 @@ class HitFilter:
         decision: str | None = None,
         forged: str | None = None,
         person: str | None = None,
+        name: str | None = None,
     ) -> "HitFilter":
         """The filter in a person's or a model's words; ToolError, which lists the valid ones."""
         if folder and re.search(r"[/\\]", folder.strip()):
             raise ToolError("folder is a part of one folder's name, without slashes")
+        if (name or "").strip() and not _letters(str(name)):
+            raise ToolError("name is a part of a file's name, with a letter or a digit")
         begin, end = _moment(after, "after"), _moment(before, "before")
         if begin is not None and end is not None and begin >= end:
             raise ToolError("after must be earlier than before")
@@ -86,7 +90,18 @@ class HitFilter:
             decision=_choice(decision, DECISIONS, "decision", "decisions are"),
             forged=_percent_range(forged, "forged"),
             person=_percent_range(person, "person"),
+            name=(name or "").strip() or None,
         )
+
+    def following(self, present: "HitFilter", *, sorts: bool) -> "HitFilter":
+        """This filter after the `present` one; `sorts` if its order was asked for.
+
+        An order alone keeps the present criteria, and criteria alone the present order, so that
+        neither ends without a word; a filter without either lists all hits by rank.
+        """
+        if sorts and not self.criteria:
+            return replace(present, sort=self.sort)
+        return replace(self, sort=present.sort) if self.criteria and not sorts else self
 
     @property
     def needs_dates(self) -> bool:
@@ -99,7 +114,7 @@ class HitFilter:
         named = {
             "verdict": self.verdict, "folder": self.folder, "after": self.after,
             "before": self.before, "decision": self.decision, "forged": self.forged,
-            "person": self.person,
+            "person": self.person, "name": self.name,
         }  # fmt: skip
         return tuple(name for name, value in named.items() if value is not None)
 
@@ -112,6 +127,11 @@ class HitFilter:
             yield self.verdict
         if self.folder:
             yield f"in a folder whose name contains {quote_untrusted(self.folder)}"
+        if self.name:
+            does = "ends in" if _is_ending(self.name) else "contains"
+            both = next((it for it in _ONE_KIND if self.name.casefold() in it), (self.name,))
+            names = " or ".join(map(quote_untrusted, both))
+            yield f"whose file name {does} {names}"
         if self.after:
             yield f"dated {self.after} or later"
         if self.before:
@@ -144,6 +164,8 @@ class HitFilter:
         if self.verdict is not None and hit.verdict != self.verdict:
             return False
         if self.folder is not None and not _lies_in(hit, self.folder):
+            return False
+        if self.name is not None and not _is_named(hit, self.name):
             return False
         given = hit.assessment
         if not _within(given.fake_probability, self.forged):
@@ -188,6 +210,31 @@ def _in_words(limits: PercentRange) -> str:
 def _lies_in(hit: Hit, folder: str) -> bool:
     wanted = folder.casefold()
     return any(wanted in name.casefold() for path in hit.paths for name in _folders(path))
+
+
+def _is_named(hit: Hit, name: str) -> bool:
+    if _is_ending(name):
+        return any(_ending(path.suffix) == _ending(name) for path in hit.paths)
+    wanted = _letters(name)
+    return any(wanted in _letters(path.name) for path in hit.paths)
+
+
+def _is_ending(name: str) -> bool:
+    return re.fullmatch(r"\.\w{2,5}", name) is not None
+
+
+def _ending(suffix: str) -> str:
+    plain = suffix.casefold()
+    return next((first for first, other in _ONE_KIND if plain == other), plain)
+
+
+_ONE_KIND = ((".jpg", ".jpeg"), (".tif", ".tiff"))
+"""Endings of one format: who asks for one gets both."""
+
+
+def _letters(name: str) -> str:
+    """A name without signs and case: people write "frame 18" for `Frame_18`."""
+    return re.sub(r"[\W_]+", "", name.casefold())
 
 
 def _folders(path: PurePath) -> Sequence[str]:

@@ -49,6 +49,8 @@ def toolkit(workspace: Workspace, *, names: Collection[str] | None = None) -> li
             further.more_hits,
             further.mark_hit,
             further.note_hit,
+            further.reviewed,
+            further.file_facts,
             further.undo,
             further.export_report,
             further.explain_term,
@@ -137,7 +139,7 @@ class _Tools:
             "faces": "G2",
             "without face": "G3",
             "skipped": "G4",
-            "state": "ready" if counts.images else "empty",
+            "state": "ready" if counts.pictures else "empty",
         }
         return _compact(content), counts
 

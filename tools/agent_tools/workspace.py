@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.agent_tools.photo_description import Description
-from tools.agent_tools.review import Review
+from tools.agent_tools.review.review import Review
 from tools.agent_tools.state.citable_facts import CitableFacts
 from tools.agent_tools.state.comparisons import Comparisons, FaceComparison
 from tools.agent_tools.state.examinations import Examinations
@@ -152,6 +152,10 @@ class Workspace:
         """The arguments of `find_person` that repeat the latest search; ToolError before one."""
         return self._search.arguments
 
+    def lose_search(self, reason: str) -> None:
+        """Say from now on why there are no hits: a recorded search could not be run again."""
+        self._search.why_none = reason
+
     @property
     def last_search(self) -> tuple[Findings, Query] | None:
         """The latest search, None if there was none."""
@@ -167,6 +171,14 @@ class Workspace:
     def hit(self, handle: str) -> Hit:
         """A hit of the latest search."""
         return self._search.found(handle)[1]
+
+    def earlier_hit(self, handle: str) -> Hit | None:
+        """The hit that had a handle in an earlier search of this session; None if none had."""
+        return self._search.earlier(handle)
+
+    def file_name(self, image_id: str) -> str:
+        """The name of a file of a picture of the gallery, there or not; empty if none is known."""
+        return self._search.file_name(image_id)
 
     def take_snapshot(self, handle: str) -> FaceSnapshot:
         """A photo or hit with everything its maps are computed from, in its present state."""

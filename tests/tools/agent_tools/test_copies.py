@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.made.listed_hits import dated_picture, findings, hit
-from tools.agent_tools.copies import findings_with_copies, group_copies
+from tools.agent_tools.copies import (
+    alike_hits,
+    findings_with_copies,
+    group_copies,
+    nearest_hits,
+)
 from tools.search.results import Hit, HitVersion
 from tools.verdict.rule import Verdict
 
@@ -55,6 +60,24 @@ def test_a_forgery_is_no_copy_of_its_proven_original(tmp_path: Path) -> None:
     assert group_copies([replace(first, version=proven), second]) == []
     other = HitVersion(first.image_id, first.paths, False, box, box, identity)
     assert group_copies([first, replace(second, version=other)]) == []
+
+
+def test_alike_hits_may_have_different_verdicts(tmp_path: Path) -> None:
+    """A group of the list folds hits away, so it needs one verdict; a question does not."""
+    path = tmp_path / "a.jpg"
+    hits = [
+        hashed(1, path, 0),
+        hashed(2, path, 0b111, "copy"),
+        hashed(3, path, None),
+        hashed(4, path, (1 << 40) - 1),
+        hashed(5, path, (1 << 41) - 1),
+    ]
+    found = [[it.handle for it in group] for group in alike_hits(hits)]
+    assert found == [["H1", "H2"], ["H4", "H5"]]
+    nearest = nearest_hits(hits)
+    assert nearest is not None
+    assert (nearest[0].handle, nearest[1].handle, nearest[2]) == ("H4", "H5", 1)
+    assert nearest_hits([hits[0], hits[2]]) is None
 
 
 def test_small_steps_make_no_chain(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from tests.support.made.listed_hits import dated_picture, findings, hit
 from tools.agent_tools.hit_filter import HitFilter
-from tools.agent_tools.review import Decision, HitNote, Review, ReviewEntry
+from tools.agent_tools.review.entries import Decision, HitNote, ReviewEntry
+from tools.agent_tools.review.listing import ReviewedBefore, ReviewedHit, ReviewState
+from tools.agent_tools.review.review import Review
 from tools.errors import ToolError
 from tools.gallery.access_log import OWNER
 from tools.search.results import Findings
@@ -49,6 +51,8 @@ def listed(review: Review, *arguments: str | None, **named: str) -> tuple[str, .
     [
         ({}, ("H1", "H2", "H3", "H4", "H5")),
         ({"verdict": "impersonation"}, ("H1", "H3")),
+        ({"name": ".JPEG"}, ("H1", "H2", "H3", "H4", "H5")),
+        ({"name": ".png"}, ()),
         ({"verdict": "Not_Assessed"}, ("H5",)),
         ({"verdict": "copy"}, ()),
         ({"folder": "HOLIDAY"}, ("H1", "H3")),
@@ -69,6 +73,9 @@ def listed(review: Review, *arguments: str | None, **named: str) -> tuple[str, .
         ({"person": "80", "forged": "85"}, ("H3",)),
         ({"decision": "none"}, ("H1", "H2", "H3", "H4", "H5")),
         ({"decision": "confirmed"}, ()),
+        ({"name": "B.JP"}, ("H1",)),
+        ({"name": "jpg"}, ("H1", "H2", "H3", "H4", "H5")),
+        ({"name": "holiday"}, ()),
     ],
 )
 def test_hits_are_filtered_and_sorted(
@@ -87,6 +94,18 @@ def test_an_empty_filter_leaves_the_list(review: Review) -> None:
     assert review.listed().hits == ("H1", "H3")
     review.undo()
     with pytest.raises(ToolError):
+        review.undo()
+
+
+def test_what_is_only_asked_about_changes_no_list(review: Review) -> None:
+    """The hits are told; the filter in force stays, and there is nothing to undo."""
+    listed(review, "other")
+    found = review.list_hits(HitFilter.parse("impersonation"), stays=True)
+    assert (found.hits, found.stays, found.kept) == (("H1", "H3"), True, ())
+    assert review.list_hits(HitFilter.parse("copy"), stays=True).kept == ()
+    assert review.listed().hits == ("H4",)
+    review.undo()
+    with pytest.raises(ToolError, match="nothing to undo"):
         review.undo()
 
 
@@ -115,6 +134,7 @@ def test_a_list_by_date_says_where_dates_come_from(review: Review) -> None:
         ({"person": "80-20"}, "is no range of percent"),
         ({"forged": "-"}, "is no range of percent"),
         ({"decision": "perhaps"}, '"perhaps"; decisions are confirmed, rejected, hidden, none'),
+        ({"name": " ._"}, "name is a part of a file's name"),
         ({"folder": "a/b"}, "one folder's name, without slashes"),
     ],
 )
@@ -183,14 +203,14 @@ def test_undo_takes_back_the_latest_first(review: Review, found: Findings) -> No
     listed(review, "impersonation")
     listed(review, "inconclusive")
     review.mark(second, "hidden")
-    hidden = review.undo().was
+    (hidden,) = (it.was for it in review.undo())
     assert isinstance(hidden, Decision)
     assert (hidden.decision, hidden.hit) == ("hidden", "H2")
     assert review.decision_word(second) == "none"
-    assert review.undo().now == HitFilter(verdict="impersonation")
+    assert [it.now for it in review.undo()] == [HitFilter(verdict="impersonation")]
     assert review.listed().hits == ("H1", "H3")
-    assert review.undo().now == HitFilter()
-    undone = review.undo()
+    assert [it.now for it in review.undo()] == [HitFilter()]
+    (undone,) = review.undo()
     assert isinstance(undone.was, Decision)
     assert isinstance(undone.now, Decision)
     assert (undone.was.decision, undone.now.decision, undone.now.hit) == (
@@ -242,8 +262,8 @@ def test_recorded_decisions_are_restored_with_their_history(found: Findings) -> 
     again.restore(rows)
     assert again.decision(first) == review.decision(first) == record[0]
     assert again.listed().hidden == ("H2",)
-    assert again.undo().was == record[1]
-    assert again.undo().was == record[0]
+    assert [it.was for it in again.undo()] == [record[1]]
+    assert [it.was for it in again.undo()] == [record[0]]
     with pytest.raises(ToolError, match="nothing to undo"):
         again.undo()
 
@@ -258,6 +278,13 @@ def test_a_system_without_login_names_gives_unknown(
 
     monkeypatch.setattr("getpass.getuser", missing)
     assert review.mark(found.hits[0], "confirmed").user == "unknown"
+
+
+def test_a_filter_for_an_ending_names_all_that_it_lists() -> None:
+    """Files ".jpg" were listed as those whose name ends in ".jpeg"."""
+    described = HitFilter.parse(name=".jpeg").describe()
+    assert described == 'whose file name ends in ".jpg" or ".jpeg"'
+    assert HitFilter.parse(name=".png").describe() == 'whose file name ends in ".png"'
 
 
 def test_hits_are_filtered_by_the_decision_about_them(review: Review, found: Findings) -> None:
@@ -289,10 +316,10 @@ def test_a_note_belongs_to_the_picture_and_can_be_undone(found: Findings) -> Non
     again = Review(lambda: found)
     again.restore([type(it).from_json(it.to_json()) for it in record])
     for each in (review, again):
-        undone = each.undo()
+        (undone,) = each.undo()
         assert isinstance(undone.now, HitNote)
         assert (undone.now.text, undone.now.undoes) == ("seen in May [2J", True)
-        assert isinstance(each.undo().was, Decision)
+        assert isinstance(each.undo()[0].was, Decision)
         each.write_note(first, "")
         assert each.note(first) is None
         with pytest.raises(ToolError, match="at most 2,000 characters"):
@@ -314,40 +341,175 @@ def test_an_entry_is_yours_only_if_you_made_it(found: Findings) -> None:
     ada.on_decision = recorded.append
     decided, noted = ada.mark(found.hits[0], "hidden"), ada.write_note(found.hits[0], "seen\nhere")
     bob.restore(recorded)
-    assert (ada.whose(decided), ada.by(decided)) == ("your decision", "you")
-    assert (bob.whose(decided), bob.by(decided)) == ("decision by ada", "ada")
-    assert (ada.whose(noted), bob.whose(noted)) == ("your note", "note by ada")
-    assert (ada.hidden_by(ada.by), bob.hidden_by(bob.by)) == ({"you": ["H1"]}, {"ada": ["H1"]})
+    assert (ada.authors.whose(decided), ada.authors.by(decided)) == ("your decision", "you")
+    assert (bob.authors.whose(decided), bob.authors.by(decided)) == ("decision by ada", "ada")
+    assert (ada.authors.whose(noted), bob.authors.whose(noted)) == ("your note", "note by ada")
+    assert (ada.hidden_by(ada.authors.by), bob.hidden_by(bob.authors.by)) == (
+        {"you": ["H1"]},
+        {"ada": ["H1"]},
+    )
     # What is written into a shared record is read by both.
-    assert ada.signed(decided) == bob.signed(decided) == "ada"
+    assert ada.authors.signed(decided) == bob.authors.signed(decided) == "ada"
     # The same decision once more stays with who made it; another one is the second account's.
     assert bob.mark(found.hits[0], "hidden").user == "ada"
-    assert bob.whose(bob.mark(found.hits[0], "rejected")) == "your decision"
-    assert bob.undo() and bob.whose(bob.decisions_for(found)["H1"]) == "decision by ada"
+    assert bob.authors.whose(bob.mark(found.hits[0], "rejected")) == "your decision"
+    assert bob.undo() and bob.authors.whose(bob.decisions_for(found)["H1"]) == "decision by ada"
+
+
+def test_undo_takes_back_nothing_of_another_account(found: Findings) -> None:
+    """Nor what another one has changed since; the record gives the same state again."""
+    record: list[ReviewEntry] = []
+    ada, bob = of_account(found, "ada"), of_account(found, "bob")
+    ada.on_decision = bob.on_decision = record.append
+    ada.mark(found.hits[0], "confirmed")
+    ada.mark(found.hits[1], "hidden")
+    bob.restore(record)
+    with pytest.raises(ToolError, match="nothing of yours to undo"):
+        bob.undo()
+    bob.mark(found.hits[1], "rejected")
+    ada = of_account(found, "ada")
+    ada.restore(record)
+    ada.on_decision = record.append
+    (undone,) = ada.undo()  # not H2, which bob has changed since
+    assert isinstance(undone.now, Decision) and undone.now.hit == "H1"
+    again = of_account(found, "ada")
+    again.restore(record)
+    assert [again.decision_word(hit) for hit in found.hits[:2]] == ["none", "rejected"]
+
+
+def test_what_was_reviewed_can_be_asked_for(found: Findings, review: Review) -> None:
+    """Of all hits by rank, or of one; what is undecided is named."""
+    assert review.state() == ReviewState((), ("H1", "H2", "H3", "H4", "H5"))
+    made, noted = review.mark(found.hits[2], "confirmed"), review.write_note(found.hits[0], "ask")
+    first, third = review.state().entries
+    assert (first.hit.handle, first.decision, first.note) == ("H1", None, noted)
+    assert (third.hit.handle, third.decision, third.note) == ("H3", made, None)
+    assert review.state().open == ("H1", "H2", "H4", "H5")
+    assert review.state("H3") == ReviewState((third,), ())
+    with pytest.raises(ToolError, match='"H9" is no hit'):
+        review.state("H9")
+
+
+def test_decisions_of_one_kind_can_be_asked_for(found: Findings, review: Review) -> None:
+    """A note alone is none; "none" gives what is open."""
+    first, second, third = found.hits[:3]
+    review.mark(first, "confirmed")
+    review.mark(second, "rejected")
+    review.write_note(third, "ask Ada")
+    confirmed = review.state(decision="confirmed")
+    assert [it.hit.handle for it in confirmed.entries] == ["H1"]
+    assert confirmed.open == ()
+    assert review.state(decision="hidden").entries == ()
+    left = review.state(decision="none")
+    assert (left.entries, left.open) == ((), ("H3", "H4", "H5"))
+    with pytest.raises(ToolError, match="there is no decision"):
+        review.state(decision="perhaps")
 
 
 def test_a_table_names_makers_once_one_of_them_is_another(found: Findings) -> None:
     """A table of the reader's own entries has the heading and the words as without accounts."""
     ada = of_account(found, "ada")
     mine, theirs = ada.mark(found.hits[0], "rejected"), ada.mark(found.hits[1], "confirmed")
-    assert ada.column("decision", [mine, None]) == ("your decision", ["rejected", ""])
-    assert ada.column("note", [None]) == ("your note", [""])
-    told = of_account(found, "bob").column("decision", [mine, replace(theirs, user="bob")])
+    assert ada.authors.column("decision", [mine, None]) == ("your decision", ["rejected", ""])
+    assert ada.authors.column("note", [None]) == ("your note", [""])
+    told = of_account(found, "bob").authors.column("decision", [mine, replace(theirs, user="bob")])
     assert told == ("decision", ["rejected (by ada)", "confirmed (by you)"])
 
 
-def test_on_ones_own_machine_all_is_yours(found: Findings, review: Review) -> None:
-    """Without a login, as the server's owner, and back on the command line: the same person."""
+def test_on_ones_own_machine_one_person_has_one_name(found: Findings, review: Review) -> None:
+    """Without a login, as the server's owner, and on the command line; on cards and in answers."""
     at_page, made = of_account(found, OWNER), review.mark(found.hits[0], "rejected")
-    for reader in (review, at_page):
-        assert reader.alone and reader.whose(made) == "your decision"
-        assert reader.signed(made) == "you"
-    assert review.whose(replace(made, user=OWNER)) == "your decision"
+    for reader in (review.authors, at_page.authors):
+        assert reader.alone and reader.whose(made) == "reviewer's decision"
+        assert reader.signed(made) == reader.by(made) == "the reviewer"
+        assert reader.column("note", [None])[0] == "reviewer's note"
+    assert review.authors.whose(replace(made, user=OWNER)) == "reviewer's decision"
     account = of_account(found, "ada")
-    assert not account.alone and account.whose(replace(made, user=OWNER)) == "decision by owner"
+    assert (
+        not account.authors.alone
+        and account.authors.whose(replace(made, user=OWNER)) == "decision by owner"
+    )
 
 
 def test_a_name_from_another_machine_is_plain_text(found: Findings, review: Review) -> None:
     """An imported record may hold anything; it stays on one line, without quotation marks."""
     made = replace(review.mark(found.hits[0], "rejected"), user='eve"\n\x1b[2J')
-    assert review.whose(made) == "decision by eve' [2J"
+    assert review.authors.whose(made) == "decision by eve' [2J"
+
+
+def test_a_decision_of_an_earlier_search_stays_readable(found: Findings) -> None:
+    """It is about the picture: by its old handle, by none, and by that of another picture now."""
+    present = [found]
+    review = Review(lambda: present[0])
+    made, noted = review.mark(found.hits[0], "confirmed"), review.write_note(found.hits[1], "ask")
+    third = review.mark(found.hits[2], "rejected")
+    present[0] = findings([hit(1, found.hits[2].path), hit(2, found.hits[3].path)])
+    first = ReviewedBefore("b.jpg", "H1", "", made, None)
+    assert review.state() == ReviewState(
+        (ReviewedHit(present[0].hits[0], third, None),),
+        ("H2",),
+        (first, ReviewedBefore("A.jpg", "H2", "", None, noted)),
+    )
+    assert review.state("H1").before == (first,)
+    assert review.state("H3") == ReviewState(
+        (), (), (ReviewedBefore("c.jpg", "H3", "H1", third, None),)
+    )
+    with pytest.raises(ToolError, match='"H4" is no hit of the latest search'):
+        review.state("H4")
+
+
+# -- messages -------------------------------------------------------------------------------------
+
+
+def test_what_one_message_changed_is_undone_together(found: Findings) -> None:
+    """Marks, a note and a filter, the latest first; what came alone is undone by itself."""
+    record: list[ReviewEntry] = []
+    review = Review(lambda: found)
+    review.on_decision = record.append
+    review.mark(found.hits[0], "hidden")
+    review.mark(found.hits[1], "hidden")
+    for handles in ((0, 1), (2, 3)):
+        review.begin_message()
+        for at in handles:
+            review.mark(found.hits[at], "confirmed")
+    review.write_note(found.hits[2], "seen")
+    listed(review, "impersonation")
+    again = Review(lambda: found)
+    again.restore([type(it).from_json(it.to_json()) for it in record])
+    review.begin_message()
+    assert [type(it.was) for it in review.undo()] == [HitFilter, HitNote, Decision, Decision]
+    assert [type(it.was) for it in again.undo()] == [HitNote, Decision, Decision]
+    for each in (review, again):
+        assert [each.decision_word(it) for it in found.hits[:4]] == [
+            "confirmed", "confirmed", "none", "none",
+        ]  # fmt: skip
+        assert [it.now.hit for it in each.undo() if isinstance(it.now, Decision)] == ["H2", "H1"]
+        assert [each.decision_word(it) for it in found.hits[:2]] == ["hidden", "hidden"]
+        assert [it.now.hit for it in each.undo() if isinstance(it.now, Decision)] == ["H2"]
+        assert [each.decision_word(it) for it in found.hits[:2]] == ["hidden", "none"]
+
+
+def test_a_restored_review_goes_on_counting_messages(found: Findings) -> None:
+    """Else the next message would be undone with one of the record."""
+    record: list[ReviewEntry] = []
+    review = Review(lambda: found)
+    review.on_decision = record.append
+    review.begin_message()
+    review.mark(found.hits[0], "hidden")
+    again = Review(lambda: found)
+    again.restore(record)
+    again.begin_message()
+    again.mark(found.hits[1], "hidden")
+    assert len(again.undo()) == 1
+    assert again.decision_word(found.hits[0]) == "hidden"
+
+
+def test_an_order_alone_keeps_the_filter_and_a_filter_the_order() -> None:
+    """Neither ends the other without a word; a filter with neither lists all by rank."""
+    present = HitFilter(forged=(60.0, 100.0), sort="name")
+    by_date, copies = HitFilter.parse(sort="date"), HitFilter.parse("copy")
+    assert by_date.following(present, sorts=True) == HitFilter(forged=(60.0, 100.0), sort="date")
+    assert copies.following(present, sorts=False) == HitFilter("copy", sort="name")
+    assert HitFilter().following(present, sorts=False) == HitFilter()
+    ranked = HitFilter.parse(sort="rank").following(present, sorts=True)
+    assert ranked == HitFilter(forged=(60.0, 100.0))

@@ -7,12 +7,14 @@ import pytest
 
 from assistant import Unmask
 from tests.support.cases import GALLERY, altered_portrait, workspace_of
+from tools.agent_tools.facts import comparison_facts
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.forge.forgery import save_forgery
 from tools.search.query import NoFace, SeveralFaces
 from tools.verdict.clauses import clause
 from tools.verdict.handles import IN_WORDS
+from tools.verdict.rule import LEAD, OTHER_VERSION
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +114,13 @@ def test_readings_follow_the_verdict(searched: Workspace) -> None:
             assert (reads[0], reads[2]) == ("another person", "unlikely")
 
 
+def test_what_speaks_against_a_verdict_is_a_fact_by_itself(searched: Workspace) -> None:
+    """It repeats what other facts hold, so it stands in no list of them."""
+    for hit in searched.hits:
+        assert searched.fact(f"{hit.handle}.against").reads.startswith("what speaks against ")
+        assert not any(it.id.endswith(".against") for it in searched.facts(hit.handle))
+
+
 def test_counts_are_facts_of_the_search_and_the_gallery(searched: Workspace) -> None:
     """S1 is what was compared, S2 to S7 add up to it, G1 is the number of images."""
     values = [fact.value or 0 for fact in searched.facts("S")]
@@ -142,6 +151,20 @@ def test_comparing_a_swap_with_its_original_says_which_was_altered(
     facts = {fact.id: fact for fact in workspace.compare(original, swap).facts}
     assert clause(facts["C1.E34"]).endswith("one of them was altered")
     assert clause(facts["C1.E37"]).endswith("the second was altered")
+
+
+def test_a_likeness_that_an_alteration_left_contradicts_no_proof(case: Unmask) -> None:
+    """Beside "one of them was altered", "the same person" is said of the likeness only."""
+    rule = case.models.rule
+    scores = {"cosine_similarity": 1.0, OTHER_VERSION: 1.0, LEAD: 0.5}
+    person, *_ = comparison_facts("C1", scores, usable=True, rule=rule, whom="Q1 and H2")
+    assert (person.id, clause(person)) == (
+        "C1.P1",
+        "a likeness remains, as after a retouch or a close swap: by their faces alone {it} would "
+        "count as one person",
+    )
+    alone, *_ = comparison_facts("C1", {"cosine_similarity": 1.0}, usable=True, rule=rule)
+    assert clause(alone) == "{it} most likely show the same person"
 
 
 def test_a_group_asks_which_face_is_meant_and_remembers(workspace: Workspace, home: Path) -> None:

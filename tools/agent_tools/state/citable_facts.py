@@ -1,16 +1,17 @@
 """All facts of an investigation that an answer may cite, looked up by handle."""
 
 from tools.agent_tools.facts import (
+    against_fact,
     faces_fact,
     file_fact,
     gallery_facts,
     hit_facts,
     impression_fact,
-    list_facts,
     meaning_facts,
     photo_facts,
     search_facts,
 )
+from tools.agent_tools.list_facts import list_facts
 from tools.agent_tools.photo_description import Description, describe
 from tools.agent_tools.state.comparisons import Comparisons
 from tools.agent_tools.state.examinations import Examinations
@@ -51,7 +52,8 @@ class CitableFacts:
         """All facts about Q1, H3 or C1, or of a group without a subject.
 
         The groups are "S" (the search), "hits" (its lists), "G" (the gallery), "about" (what
-        measures mean) and "Q1.faces" (how many faces a photo shows).
+        measures mean), "Q1.faces" (how many faces a photo shows) and "H3.against" (what speaks
+        against a verdict).
         """
         findings = self._search.findings
         match handle:
@@ -66,6 +68,8 @@ class CitableFacts:
         asked = parse_handle(handle)
         if asked.kind == "faces":  # also known for photos without a chosen face
             return (self._faces_fact(asked.subject),)
+        if asked.kind == "against":
+            return (against_fact(self._search.found(asked.subject)[1]),)
         match asked.subject[:1]:
             case "H":
                 found = self._of_hit(handle)

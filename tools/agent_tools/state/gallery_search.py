@@ -37,6 +37,8 @@ class GallerySearch:
         self._home, self._gallery, self._login = home, gallery, login
         self._asked: tuple[str, ...] = ()
         self.latest: SearchOutcome | None = None
+        self._earlier: dict[str, Hit] = {}
+        self.why_none = "nothing was searched for yet: call find_person"
 
     # -- the gallery --------------------------------------------------------------------------
 
@@ -55,6 +57,15 @@ class GallerySearch:
         with self._opened_gallery() as gallery:
             return gallery.counts()
 
+    def file_name(self, image_id: str) -> str:
+        """The name of a file of a picture, there or not; empty if none is known."""
+        try:
+            with self._opened_gallery() as gallery:
+                paths = gallery.paths_of(image_id) or gallery.paths_of(image_id, gone=True)
+        except ToolError:  # empty or missing
+            return ""
+        return paths[0].name if paths else ""
+
     def _opened_gallery(self) -> Gallery:
         empty = ToolError(
             f"the gallery {self._gallery!r} is empty; add images with the Gallery panel "
@@ -65,7 +76,7 @@ class GallerySearch:
         gallery = Gallery.open_existing(
             self._home, self._gallery, fingerprint=self._instruments.fingerprint
         )
-        if gallery.counts().images == 0:
+        if gallery.counts().pictures == 0:
             gallery.close()
             raise empty
         return gallery
@@ -94,6 +105,7 @@ class GallerySearch:
             )
         if gallery.name != self._gallery:
             raise ToolError("another gallery was chosen while this one was searched; ask again")
+        self._earlier |= {hit.handle: hit for hit in self.findings.hits} if self.findings else {}
         self.latest = found if top <= MAX_RERANKED_HITS else _with_note(found, asked=top)
         self._asked = tuple(photos)
         return self.latest.findings
@@ -135,6 +147,10 @@ class GallerySearch:
         hits = self._latest().findings.hits
         return {"photos": list(self._asked), "top": max(1, len(hits))}
 
+    def earlier(self, handle: str) -> Hit | None:
+        """The hit that had a handle last in this session, and what it found; None if none had."""
+        return self._earlier.get(handle)
+
     def found(self, handle: str) -> tuple[SearchOutcome, Hit]:
         """A hit with its search; ToolError, which lists the hits, for an unknown one."""
         latest = self.latest
@@ -143,14 +159,14 @@ class GallerySearch:
         if latest is not None and hit is not None:
             return latest, hit
         if latest is None:
-            valid = "nothing was searched for yet: call find_person"
+            valid = self.why_none
         else:
             valid = f"hits are H1 to H{len(hits)}" if hits else "the search found no face"
         raise ToolError(f"there is no hit {quote_untrusted(handle)}; {valid}")
 
     def _latest(self) -> SearchOutcome:
         if self.latest is None:
-            raise ToolError("nothing was searched for yet: call find_person")
+            raise ToolError(self.why_none)
         return self.latest
 
 

@@ -13,8 +13,11 @@ from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
 from tools.gallery.indexing.analysis import analyse_photo
 from tools.gallery.records import AnalysedImage
-from tools.media.images import Photo, UnreadableImage, decode_photo, metadata_texts, read_bytes
-from tools.media.videos import photo_at, video_metadata_texts
+from tools.media.pictures.decoding import Photo
+from tools.media.pictures.metadata import metadata_texts
+from tools.media.pictures.opening import read_bytes
+from tools.media.skip_reasons import UnreadableImage
+from tools.media.videos.sampling import recorded_photo, video_metadata_texts
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
 from tools.search.results import Hit
@@ -81,6 +84,8 @@ class Pictures:
     def metadata(self, handle: str) -> Mapping[str, str]:
         """Metadata texts in the file of a query photo or a hit: data, not facts."""
         hit = is_hit(handle)
+        if hit:
+            self.photo(handle)  # refuses a file that now holds another picture
         moving = self._hit(handle).time_s is not None if hit else self.photos.is_video(handle)
         if moving:
             return video_metadata_texts(self.path(handle))
@@ -92,15 +97,10 @@ class Pictures:
     def _photo_of(self, hit: Hit) -> Photo:
         decoded, path, time_s = self.photos.decoded, hit.path, hit.time_s
         known = decoded.get(path, time_s)
-        if known is not None:
+        if known is not None and known.id == hit.image_id:
             return known
         with _without_path(hit.handle):
-            photo = (
-                decode_photo(read_bytes(path))
-                if time_s is None
-                else photo_at(path, time_s, image_id=hit.image_id)
-            )
-            return decoded.keep(photo, path, time_s)
+            return decoded.keep(recorded_photo(path, hit.image_id, time_s), path, time_s)
 
     # -- faces --------------------------------------------------------------------------------
 

@@ -9,8 +9,10 @@ from tools.errors import ToolError
 from tools.faces.dominance import dominant_face, measurable_faces
 from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder, analyse_photo
 from tools.gallery.records import AnalysedFace, AnalysedImage
-from tools.media.images import Photo, UnreadableImage, decode_photo, image_id, read_bytes
-from tools.media.video_signatures import video_sha256
+from tools.media.pictures.decoding import Photo, decode_photo, image_id
+from tools.media.pictures.opening import read_bytes
+from tools.media.skip_reasons import UnreadableImage
+from tools.media.videos.signatures import video_sha256
 from tools.search.photo_cache import PhotoCache
 from tools.search.query import (
     Query,

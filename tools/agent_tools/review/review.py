@@ -4,115 +4,52 @@ Decisions and notes belong to a picture, not to a handle: after another search t
 them. They never change a verdict or an order. A filter ends with the next search.
 """
 
-import getpass
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Self
 
 from tools.agent_tools.copies import CopyGroup, group_copies
-from tools.agent_tools.file_dates import FileDate, describe_sources, file_date
-from tools.agent_tools.hit_filter import DECISIONS, DecisionWord, HitFilter
+from tools.agent_tools.file_facts import FileDate, describe_sources, file_date
+from tools.agent_tools.hit_filter import DecisionWord, HitFilter
+from tools.agent_tools.review.authors import Authors
+from tools.agent_tools.review.entries import (
+    MAX_NOTE_LENGTH,
+    Decision,
+    HitNote,
+    ReviewEntry,
+    known_decision,
+)
+from tools.agent_tools.review.listing import (
+    HitList,
+    ReviewedBefore,
+    ReviewedHit,
+    ReviewState,
+    Undone,
+)
 from tools.errors import ToolError
-from tools.gallery.access_log import OWNER
 from tools.search.results import Findings, Hit
-from tools.verdict.handles import quote_untrusted, sanitise_text
+from tools.verdict.handles import quote_untrusted
 
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A reviewer's decision about a picture (`image_id`), `at` a time (ISO 8601, UTC).
-
-    `hit` is the picture's handle at that time, "" if it was not listed; `user` is the login's name,
-    or "unknown". `undoes` is true if it restores what was before the latest decision.
-    """
-
-    image_id: str
-    decision: DecisionWord
-    at: str
-    user: str
-    hit: str = ""
-    undoes: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-able dict."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild it from `to_json`."""
-        return cls(**data)
-
-
-@dataclass(frozen=True, slots=True)
-class HitNote:
-    """A reviewer's note on a picture, in their own words; an empty `text` removes the one before.
-
-    The other fields are those of a `Decision`.
-    """
-
-    image_id: str
-    text: str
-    at: str
-    user: str
-    hit: str = ""
-    undoes: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-able dict."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild it from `to_json`."""
-        return cls(**data)
-
-
-ReviewEntry = Decision | HitNote
-"""What a reviewer recorded about a picture."""
-
-MAX_NOTE_LENGTH = 2000
-"""Characters of a note."""
-
-
-@dataclass(frozen=True, slots=True)
-class HitList:
-    """The listed `hits` by handle, in order, out of `total`; `hidden` ones are left out.
-
-    `limits` says where dates come from, if they decided anything. If no hit fits a new filter,
-    `hits` is empty, and the list stays as it was, with the hits in `kept`.
-    """
-
-    hits: tuple[str, ...]
-    filter: HitFilter
-    total: int
-    hidden: tuple[str, ...] = ()
-    limits: str = ""
-    kept: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """What was taken back: a decision, a note or a filter; `now` is in force in place of `was`."""
-
-    was: ReviewEntry | HitFilter
-    now: ReviewEntry | HitFilter
-
-
+_NOTHING = "there is nothing to undo"
 _Findings = Callable[[], Findings | None]
 OnDecision = Callable[[ReviewEntry], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _FilterChange:
     findings: Findings
     before: HitFilter
+    message: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _EntryChange:
     made: ReviewEntry
     before: ReviewEntry | None
+
+    @property
+    def message(self) -> int:
+        return self.made.message
 
 
 class Review:
@@ -120,11 +57,11 @@ class Review:
 
     `on_decision`, if set, records a decision or a note before it takes effect; if it raises,
     nothing changes. `login` gives the name that entries are signed with; empty: the user of this
-    process.
+    process. `authors` knows whose entries they are.
     """
 
     def __init__(self, findings: _Findings, login: Callable[[], str] = str) -> None:
-        self._findings, self._login = findings, login
+        self._findings, self.authors = findings, Authors(login)
         self.on_decision: OnDecision | None = None
         self._filter = HitFilter()
         self._filtered: Findings | None = None
@@ -132,6 +69,12 @@ class Review:
         self._notes: dict[str, HitNote] = {}
         self._history: list[_FilterChange | _EntryChange] = []
         self._dates: dict[str, FileDate | None] = {}
+        self._message, self._messages = 0, 0
+
+    def begin_message(self) -> None:
+        """A message of the user begins: what it changes is undone together."""
+        self._messages += 1
+        self._message = self._messages
 
     # -- the list -----------------------------------------------------------------------------
 
@@ -140,18 +83,21 @@ class Review:
         """The filter in force; that of an earlier search is not."""
         return self._filter if self._filtered is self._findings() else HitFilter()
 
-    def list_hits(self, wanted: HitFilter) -> HitList:
+    def list_hits(self, wanted: HitFilter, *, stays: bool = False) -> HitList:
         """Filter and sort the hits of the latest search; ToolError without one.
 
-        A filter that no hit fits does not come into force: an empty list reads as an all-clear.
+        A filter that no hit fits does not come into force: an empty list reads as an all-clear; nor
+        does any that `stays` says is only asked about.
         """
         findings, before = self._searched(), self.filter
-        found = self._listed_by(wanted)
+        found = replace(self._listed_by(wanted), stays=stays)
+        if stays:
+            return found
         if not found.hits and wanted.criteria:
             return replace(found, kept=self.listed().hits)
         self._filter, self._filtered = wanted, findings
         if wanted != before:
-            self._history.append(_FilterChange(findings, before))
+            self._history.append(_FilterChange(findings, before, self._message))
         return found
 
     def listed(self) -> HitList:
@@ -186,38 +132,6 @@ class Review:
             self._dates[hit.image_id] = file_date(hit)
         return self._dates[hit.image_id]
 
-    # -- whose entries they are ---------------------------------------------------------------
-
-    @property
-    def alone(self) -> bool:
-        """Whether the reviewer is the user of this machine: without a login, or its owner's."""
-        return self._user() in _machine_names()
-
-    def by(self, entry: ReviewEntry) -> str:
-        """Who made an entry, as its reader sees it: "you", or the name."""
-        return "you" if self._made(entry) else _name(entry)
-
-    def signed(self, entry: ReviewEntry) -> str:
-        """Who made an entry, for a text that other accounts may read later: their own is named."""
-        return self.by(entry) if self.alone else _name(entry)
-
-    def whose(self, entry: ReviewEntry) -> str:
-        """What it is and whose: "your decision", "note by bob"."""
-        what = "decision" if isinstance(entry, Decision) else "note"
-        return f"your {what}" if self._made(entry) else f"{what} by {_name(entry)}"
-
-    def column(self, what: str, entries: Sequence[ReviewEntry | None]) -> tuple[str, list[str]]:
-        """Heading and cells of a table's column; if some entry is another's, each names its maker.
-
-        `what` is "decision" or "note".
-        """
-        mine = all(self._made(it) for it in entries if it is not None)
-        words = [
-            "" if it is None else _words(it) + ("" if mine else f" (by {self.by(it)})")
-            for it in entries
-        ]
-        return f"your {what}" if mine else what, words
-
     def hidden_by(self, who: Callable[[ReviewEntry], str]) -> dict[str, list[str]]:
         """The handles of hidden hits by who hid them, in the words of `by` or `signed`."""
         found: dict[str, list[str]] = {}
@@ -226,10 +140,6 @@ class Review:
             if made is not None and made.decision == "hidden":
                 found.setdefault(who(made), []).append(hit.handle)
         return found
-
-    def _made(self, entry: ReviewEntry) -> bool:
-        """Whether the reviewer made an entry."""
-        return entry.user == self._user() or (self.alone and entry.user in _machine_names())
 
     # -- decisions ----------------------------------------------------------------------------
 
@@ -252,13 +162,10 @@ class Review:
 
         Raises ToolError for an unknown decision.
         """
-        word = next((it for it in DECISIONS if it == decision.strip().casefold()), None)
-        if word is None:
-            raise ToolError(
-                f"there is no decision {quote_untrusted(decision)}; decisions are "
-                f"{', '.join(DECISIONS)}"
-            )
-        made = Decision(hit.image_id, word, _now(), self._user(), hit.handle)
+        word = known_decision(decision)
+        made = Decision(
+            hit.image_id, word, _now(), self.authors.reader, hit.handle, message=self._message
+        )
         if word == self.decision_word(hit):
             return self.decision(hit) or made
         self._make(made, self.decision(hit))
@@ -273,6 +180,39 @@ class Review:
         found = {hit.handle: self.note(hit) for hit in findings.hits}
         return {handle: each for handle, each in found.items() if each is not None}
 
+    def state(self, handle: str | None = None, decision: str | None = None) -> ReviewState:
+        """Decisions and notes on the hits of the latest search, or on one of them.
+
+        With a `decision`, only what has it; "none" leaves those that are open. A handle of an
+        earlier search stands for the picture that it was then. ToolError before a search, for an
+        unknown decision, and for a handle that is no hit's and under which nothing was reviewed.
+        """
+        word = known_decision(decision) if decision else None
+        hits = self._searched().hits
+        asked = [hit for hit in hits if handle in (None, hit.handle)]
+        before = self.before(handle)
+        if not asked and not before and handle is not None:
+            raise ToolError(f"{quote_untrusted(handle)} is no hit of the latest search")
+        found = [ReviewedHit(hit, self.decision(hit), self.note(hit)) for hit in asked]
+        open_ = tuple(it.hit.handle for it in found if it.decision is None)
+        return ReviewState(
+            tuple(it for it in found if (it.decision or it.note) and _has(it.decision, word)),
+            open_ if word in (None, "none") else (),
+            tuple(it for it in before if _has(it.decision, word)),
+        )
+
+    def before(self, handle: str | None = None) -> tuple[ReviewedBefore, ...]:
+        """Reviewed pictures that had `handle` and have another now; None: all not listed now."""
+        pictures = dict.fromkeys((*self._decisions, *self._notes))
+        found = []
+        for image_id in pictures:
+            made, noted = self._decisions.get(image_id), self._notes.get(image_id)
+            now = self._handle(image_id)
+            was = [it.hit for it in (made, noted) if it is not None]
+            if (handle in was and handle != now) or (handle is None and not now):
+                found.append(ReviewedBefore(image_id, handle or was[0], now, made, noted))
+        return tuple(found)
+
     def write_note(self, hit: Hit, text: str) -> HitNote:
         """Record a note on a hit in place of any before; an empty one removes it.
 
@@ -282,7 +222,9 @@ class Review:
         if len(plain) > MAX_NOTE_LENGTH:
             raise ToolError(f"a note has at most {MAX_NOTE_LENGTH:,} characters")
         before = self.note(hit)
-        made = HitNote(hit.image_id, plain, _now(), self._user(), hit.handle)
+        made = HitNote(
+            hit.image_id, plain, _now(), self.authors.reader, hit.handle, message=self._message
+        )
         if plain == (before.text if before else ""):
             return before or made
         self._make(made, before)
@@ -291,27 +233,65 @@ class Review:
     def restore(self, recorded: Iterable[ReviewEntry]) -> None:
         """Bring back the entries of a record, in their order; they can be undone again."""
         for made in recorded:
+            self._messages = max(self._messages, made.message)
             before = self._in_force(made)
             if not made.undoes:
                 self._history.append(_EntryChange(made, before))
-            elif self._history:  # a record holds no filter, so the latest entry is the undone one
-                change = self._history.pop()
-                before = change.before if isinstance(change, _EntryChange) else None
+            elif (change := self._latest(made)) is not None:
+                self._history.remove(change)
+                before = change.before
             self._set(made, before if made.undoes else made)
 
-    def undo(self) -> Undone:
-        """Take back the latest decision, note or filter; ToolError if there is none."""
+    def _latest(self, like: ReviewEntry) -> _EntryChange | None:
+        """The latest change of the kind and picture of `like`."""
+        about = (type(like), like.image_id)
+        return next(
+            (
+                it
+                for it in reversed(self._history)
+                if isinstance(it, _EntryChange) and (type(it.made), it.made.image_id) == about
+            ),
+            None,
+        )
+
+    def undo(self) -> tuple[Undone, ...]:
+        """Take back what the reviewer's latest message changed, the latest change first.
+
+        A change outside of a conversation is taken back by itself. What another account has
+        changed since about the same picture stays as that account left it. Raises ToolError if
+        there is nothing.
+        """
+        change = self._undoable()
+        if change is None:
+            raise ToolError("there is nothing of yours to undo" if self._history else _NOTHING)
+        message, undone = change.message, []
+        while change is not None:
+            undone.append(self._take_back(change))
+            change = self._undoable(message) if message else None
+        return tuple(undone)
+
+    def _undoable(self, message: int | None = None) -> _FilterChange | _EntryChange | None:
+        """The reviewer's latest change (of a message) that is still in force."""
         findings = self._findings()
-        while self._history:
-            change = self._history[-1]
+        for change in reversed(self._history[:]):
+            if message not in (None, change.message):
+                continue
             if isinstance(change, _EntryChange):
-                return self._undo_entry(change)
-            self._history.pop()
-            if change.findings is findings:  # the filter of an earlier search has ended with it
-                undone = Undone(self._filter, change.before)
-                self._filter = change.before
-                return undone
-        raise ToolError("there is nothing to undo")
+                if self.authors.made(change.made) and self._latest(change.made) is change:
+                    return change
+            elif change.findings is findings:
+                return change
+            else:
+                self._history.remove(change)  # the filter of an earlier search has ended with it
+        return None
+
+    def _take_back(self, change: _FilterChange | _EntryChange) -> Undone:
+        if isinstance(change, _EntryChange):
+            return self._undo_entry(change)
+        self._history.remove(change)
+        undone = Undone(self._filter, change.before)
+        self._filter = change.before
+        return undone
 
     def _undo_entry(self, change: _EntryChange) -> Undone:
         made, before = change.made, change.before
@@ -322,10 +302,10 @@ class Review:
         else:
             back = replace(made, text=before.text if isinstance(before, HitNote) else "")
         back = replace(
-            back, at=_now(), user=self._user(), hit=self._handle(made.image_id), undoes=True
+            back, at=_now(), user=self.authors.reader, hit=self._handle(made.image_id), undoes=True
         )
         self._write(back)
-        self._history.pop()
+        self._history.remove(change)
         self._set(made, before)
         return Undone(made, back)
 
@@ -333,9 +313,6 @@ class Review:
         self._write(made)
         self._history.append(_EntryChange(made, before))
         self._set(made, made)
-
-    def _user(self) -> str:
-        return self._login() or _user()
 
     def _write(self, made: ReviewEntry) -> None:
         if self.on_decision is not None:
@@ -365,27 +342,10 @@ class Review:
         return next((hit.handle for hit in hits if hit.image_id == image_id), "")
 
 
+def _has(made: Decision | None, word: DecisionWord | None) -> bool:
+    """Whether a decision is the one asked for; None: any, and none at all."""
+    return word is None or (made is not None and made.decision == word)
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _name(entry: ReviewEntry) -> str:
-    return sanitise_text(entry.user, longest=64)
-
-
-def _words(entry: ReviewEntry) -> str:
-    """A decision or a note on one line."""
-    return entry.decision if isinstance(entry, Decision) else " ".join(entry.text.split())
-
-
-def _machine_names() -> tuple[str, str]:
-    """The names under which the user of this machine makes entries."""
-    return OWNER, _user()
-
-
-def _user() -> str:
-    """The login's name; "unknown" where the system has none, as in some containers."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"
