@@ -166,7 +166,7 @@ class Provenance:
     @property
     def summary(self) -> str:
         """One sentence: what the findings speak of; never that a picture is authentic."""
-        spoken = [words for bearing, words in _SUMMARIES.items() if self._has(bearing)]
+        spoken = [words for bearing in _SUMMARIES if (words := self._spoken(bearing))]
         if spoken:
             return f"The file {_joined(spoken)}."
         return (
@@ -175,8 +175,13 @@ class Provenance:
             else "Nothing in the file says that it was generated or edited, which is no evidence."
         )
 
-    def _has(self, bearing: str) -> bool:
-        return any(it.bearing == bearing for it in self.findings)
+    def _spoken(self, bearing: Bearing) -> str:
+        """What the findings of a bearing say; empty without one."""
+        kinds = {it.kind for it in self.findings if it.bearing == bearing}
+        if not kinds:
+            return ""
+        by_name = _BY_NAME.get(bearing)
+        return by_name[1] if by_name and kinds == {by_name[0]} else _SUMMARIES[bearing]
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict."""
@@ -196,9 +201,14 @@ _SUMMARIES: Mapping[Bearing, str] = {
     "generated": "says that it was generated or holds generated parts",
     "made": "says that it was made with software",
     "contradiction": "contradicts itself",
-    "edited": "says that it was edited, or names software that edits",
-    "captured": "names a camera or says that it was captured",
+    "edited": "says that it was edited",
+    "captured": "says that it was captured",
 }
+_BY_NAME: Mapping[Bearing, tuple[Kind, str]] = {
+    "edited": ("editor", "names software that edits"),
+    "captured": ("camera", "names a camera"),
+}
+"""What is said instead if a name, of software or of a camera, is all that there is."""
 _ORDER: tuple[Bearing, ...] = (*_SUMMARIES, "fact")
 
 

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.errors import SetupError
-from tools.media.images import UNMASK_MARK, UnreadableImage, image_id, read_bytes
+from tools.media.pictures.decoding import image_id
+from tools.media.pictures.metadata import UNMASK_MARK
+from tools.media.pictures.opening import read_bytes
+from tools.media.skip_reasons import UnreadableImage
 from tools.provenance.content_credentials import credentials_findings
 from tools.provenance.contradictions import date_findings, dimension_findings, location_findings
 from tools.provenance.double_compression.signs import compression_findings, untouched_findings
@@ -92,7 +95,10 @@ def read_trust_anchors(path: Path) -> str:
 
 
 def _of_exif(exif: Exif, parts: FileParts, data: bytes) -> Iterator[Finding]:
-    camera = " ".join(filter(None, (exif.text(_MAKE), exif.text(_MODEL))))
+    make, model = exif.text(_MAKE), exif.text(_MODEL)
+    # Many a model repeats its make: "Canon EOS 5D".
+    repeats = model.casefold().startswith(make.casefold().split(" ")[0])
+    camera = model if model and repeats else " ".join(filter(None, (make, model)))
     if camera and not any(it.where in ("EXIF Make", "EXIF Model") for it in exif_findings(exif)):
         yield Finding("camera", "captured", "EXIF", f"names a camera: {quoted(camera)}")
     texts = [("EXIF ImageDescription", exif.text(_DESCRIPTION))]

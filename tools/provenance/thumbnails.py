@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from tools.media.images import UnreadableImage, open_image, to_rgb, translate_decoder_errors
+from tools.media.pictures.opening import open_image, translate_decoder_errors
+from tools.media.pictures.pixels import to_rgb
+from tools.media.skip_reasons import UnreadableImage
 from tools.provenance.findings import Finding
 
 ASPECT_TOLERANCE = 0.05

@@ -19,12 +19,18 @@ from tools.faces.dominance import dominant_face, measurable_faces
 from tools.faces.shown_persons import Shown, in_one_picture, in_order
 from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder
 from tools.gallery.records import FramePosition
-from tools.media.animations import MULTIPAGE_FORMATS, file_may_be_animated, probe_animation_bytes
-from tools.media.frames import Video, VideoFrame
-from tools.media.images import UnreadableImage, read_bytes, read_photo
 from tools.media.paths import walk
-from tools.media.video_signatures import is_video, video_sha256
-from tools.media.videos import frame_to_photo, probe_video, sample_frames
+from tools.media.pictures.decoding import read_photo
+from tools.media.pictures.opening import read_bytes
+from tools.media.skip_reasons import UnreadableImage
+from tools.media.videos.animations import (
+    MULTIPAGE_FORMATS,
+    file_may_be_animated,
+    probe_animation_bytes,
+)
+from tools.media.videos.frames import Video, VideoFrame
+from tools.media.videos.sampling import frame_to_photo, probe_video, sample_frames
+from tools.media.videos.signatures import is_video, video_sha256
 from tools.search.photo_cache import PhotoCache
 from tools.search.query import (
     NoFace,

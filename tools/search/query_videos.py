@@ -11,10 +11,10 @@ import numpy as np
 from tools.faces.shown_persons import in_one_picture
 from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder, analyse_photo
 from tools.gallery.records import AnalysedFace, AnalysedImage, FramePosition
-from tools.media.frames import Video
-from tools.media.images import Photo
-from tools.media.video_signatures import video_sha256
-from tools.media.videos import frame_at, frame_to_photo
+from tools.media.pictures.decoding import Photo
+from tools.media.videos.frames import Video
+from tools.media.videos.sampling import frame_at, frame_to_photo
+from tools.media.videos.signatures import video_sha256
 from tools.search.query import QueryFace
 from tools.search.query_files import cover, of_video, query_faces
 

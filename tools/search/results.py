@@ -74,9 +74,10 @@ class Hit:
     `face_hash` is the perceptual hash of the aligned face (unsigned, 64 bits).
 
     `file_missing`: none of the files exists any more (deleted, moved, or on an unmounted disk);
-    `paths` are their last known locations. `version` is another version of its photograph, with
-    another face: then one of the two was altered. `missing_version` is the last known location of a
-    picture that may be one and could not be compared.
+    `paths` are their last known locations. `file_replaced`: those that exist hold another content
+    than what was indexed, which the measurements are about. `version` is another version of its
+    photograph, with another face: then one of the two was altered. `missing_version` is the last
+    known location of a picture that may be one and could not be compared.
     """
 
     rank: int
@@ -93,6 +94,7 @@ class Hit:
     frames_seen: int | None = None
     frames: int | None = None
     file_missing: bool = False
+    file_replaced: bool = False
     paged: bool = False
     face_hash: int | None = None
     version: HitVersion | None = None
@@ -153,6 +155,7 @@ class Hit:
             "path": printable(self.path),
             "other_paths": [printable(path) for path in self.paths[1:]],
             "file_missing": self.file_missing,
+            "file_replaced": self.file_replaced,
             "image_id": self.image_id,
             "face_id": self.face_id,
             "time_s": None if self.paged else self.time_s,
@@ -175,14 +178,34 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Unassessed:
+    """A compared picture or video whose face could not be measured, listed or not.
+
+    `path` is its first file; `problems` are the limits that the face fails, as keys of
+    `tools.faces.quality.QUALITY_LIMITS`; `interocular_px` lies between its eyes.
+    """
+
+    image_id: str
+    path: Path
+    problems: tuple[str, ...]
+    interocular_px: float
+
+
+MOST_UNASSESSED = 20
+"""Pictures that could not be assessed that findings name; they rank last and are hardly listed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """The answer to one query: hits in order of their impersonation probability.
 
     `compared` counts the gallery's pictures and videos that were scored, each by one face; `videos`
-    of them are videos. `faces` is the number of faces in the gallery, which sets how strictly the
-    identity of every hit was judged. `counts` covers everything compared, not only the hits shown.
+    of them are videos. `images_without_face` and `videos_without_face` count those without a face
+    likewise. `faces` is the number of faces in the gallery, which sets how strictly the identity of
+    every hit was judged. `counts` covers everything compared, not only the hits shown.
     `warnings` are sentences for the user; `retention` is the gallery's note on its lawful basis and
-    last day of keeping, empty without one.
+    last day of keeping, empty without one. `unassessed` are the first of the pictures that could
+    not be assessed, at most `MOST_UNASSESSED`.
     """
 
     query_paths: tuple[Path, ...]
@@ -197,6 +220,8 @@ class Findings:
     videos: int = 0
     faces: int = 0
     retention: str = ""
+    unassessed: tuple[Unassessed, ...] = ()
+    videos_without_face: int = 0
 
     @property
     def forged_others(self) -> str:
@@ -224,6 +249,11 @@ class Findings:
         """What `compared` counts: `21 images`, `20 images and 1 video`."""
         return pictures_in_words(self.compared, videos=self.videos)
 
+    @property
+    def faceless_in_words(self) -> str:
+        """What `images_without_face` counts, in the same words."""
+        return pictures_in_words(self.images_without_face, videos=self.videos_without_face)
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict: an object with `hits`, ordered by rank."""
         return {
@@ -239,6 +269,7 @@ class Findings:
             "faces": self.faces,
             "counts": self.counts,
             "images_without_face": self.images_without_face,
+            "videos_without_face": self.videos_without_face,
             "warnings": list(self.warnings),
             "forged_others": self.forged_others,
             "hits": [hit.to_json() for hit in self.hits],

@@ -21,7 +21,7 @@ from tools.gallery.records import (
     ImageRecord,
     PictureLayouts,
 )
-from tools.media.images import hash_distance
+from tools.media.pictures.perceptual_hash import hash_distance
 from tools.search.query import Query
 from tools.search.same_photograph.decision import Alignment
 
@@ -39,6 +39,9 @@ class PictureSource(Protocol):
 
     def paths_of(self, image_id: str, *, gone: bool = False) -> list[Path]:
         """The files that hold it, or with `gone` held it."""
+
+    def holds(self, path: Path, image_id: str) -> bool:
+        """Whether a file still holds what was measured."""
 
     def frames_of(self, video_id: str) -> list[FrameRecord]:
         """The frames taken from a video."""

@@ -4,7 +4,7 @@ candidates -> raw scores -> assessment -> one per picture or video -> order -> r
 hits shown -> order -> hits. The Python API, the command line and the assistant's tools all use it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,17 +12,25 @@ import numpy as np
 
 from tools.gallery.access_log import NOT_LOGGED, record_access
 from tools.gallery.closer_looks import StoredLooks
+from tools.gallery.indexing import free_memory
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord, FramePosition
 from tools.gallery.vector_index import FaceIndex, Neighbour
-from tools.media.animations import MULTIPAGE_FORMATS
+from tools.media.videos.animations import MULTIPAGE_FORMATS
 from tools.search.aggregation import Candidate, aggregate_candidates, assess_scores, ranking_key
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
 from tools.search.reranking.other_version import OtherVersion
 from tools.search.reranking.reranker import MAX_RERANKED_HITS, MIN_RERANKED_HITS, Reranker
 from tools.search.reranking.stability import VERDICT_STABILITY
-from tools.search.results import Findings, Hit, HitVersion, count_verdicts
+from tools.search.results import (
+    MOST_UNASSESSED,
+    Findings,
+    Hit,
+    HitVersion,
+    Unassessed,
+    count_verdicts,
+)
 from tools.search.scoring import PictureSource, score_faces, to_columns
 from tools.verdict.evidence import RERANK_ONLY_MEASURES, Evidence, collect_evidence
 from tools.verdict.rule import VerdictRule
@@ -72,7 +80,8 @@ def search(
     logged = record_access(gallery.folder, "search", who=user)
     with FaceIndex.open(gallery) as index:
         records, moments = _nearest(gallery, index, query)
-    faces = gallery.counts().faces
+    held = gallery.counts()
+    faces = held.faces
     rule = None if instruments.rule is None else instruments.rule.for_gallery_size(faces)
     scored = score_records(gallery, records, query, instruments=instruments, rule=rule)
     ranked = sorted(aggregate_candidates(scored, moments, rule=rule), key=ranking_key)
@@ -87,7 +96,8 @@ def search(
             hits=tuple(to_hit(gallery, rank, found, rule=rule) for rank, found in shown),
             compared=len(ranked),
             counts=count_verdicts([found.assessment.verdict for found in ranked]),
-            images_without_face=gallery.counts().without_face,
+            images_without_face=held.without_face,
+            videos_without_face=held.videos_without_face,
             warnings=(
                 *query.warnings,
                 *index.notices,
@@ -99,6 +109,7 @@ def search(
             videos=sum(found.moment is not None for found in ranked),
             faces=faces,
             retention=gallery.retention.text,
+            unassessed=tuple(_unassessed(gallery, ranked)),
         )
 
     if reranker is not None:
@@ -113,6 +124,7 @@ def search(
         )  # fmt: skip
         ahead = sorted([*seen, *others[: max(top - count, 0)]], key=ranking_key)
         ranked = [*ahead, *others[max(top - count, 0) :]]
+        free_memory.trim_malloc()  # a page answers many searches, and each leaves other holes
     return SearchOutcome(findings(), query, tuple(found.record for found in ranked[:top]))
 
 
@@ -138,6 +150,13 @@ def numbered_as_before(found: SearchOutcome, face_ids: Sequence[str]) -> SearchO
         warnings = (*warnings, f"listed later, but ranked before earlier hits: {', '.join(moved)}")
     findings = replace(found.findings, hits=hits, warnings=warnings)
     return replace(found, findings=findings, records=tuple(record for _, record in pairs))
+
+
+def _unassessed(gallery: Gallery, ranked: Sequence[Candidate]) -> Iterator[Unassessed]:
+    last = [it.record for it in ranked if it.assessment.verdict == "not assessed"]
+    for record in last[:MOST_UNASSESSED]:
+        paths, quality = _files(gallery, record.image_id)[0], record.face.quality
+        yield Unassessed(record.image_id, paths[0], quality.problems, quality.interocular_px)
 
 
 def score_records(
@@ -194,7 +213,7 @@ def to_hit(
     record, assessment = found.record, found.assessment
     evidence = collect_evidence(found.scores, rule.references if rule else {}, rule=rule)
     moment = found.moment
-    paths, missing = _files(pictures, record.image_id)
+    paths, state = _files(pictures, record.image_id)
     version = None if found.version is None else _version(pictures, found.version)
     lost = found.missing_version
     gone = None if lost is None else _files(pictures, lost)[0][0]
@@ -203,7 +222,8 @@ def to_hit(
         face_id=record.id,
         image_id=record.image_id,
         paths=paths,
-        file_missing=missing,
+        file_missing=state == _MISSING,
+        file_replaced=state == _REPLACED,
         box=_box(record.face.box),
         keypoints=tuple((float(x), float(y)) for x, y in record.face.keypoints),
         assessment=assessment,
@@ -224,12 +244,12 @@ def to_hit(
 def _version(pictures: PictureSource, found: OtherVersion) -> HitVersion:
     image_id = found.face.image_id
     moment = pictures.image(image_id).moment
-    paths, missing = _files(pictures, image_id)
+    paths, state = _files(pictures, image_id)
     (a, b, c), (d, e, f) = found.matrix.tolist()
     return HitVersion(
         image_id,
         paths,
-        missing,
+        state == _MISSING,
         box=_box(found.face.face.box),
         place=_box(found.place),
         matrix=((a, b, c), (d, e, f)),
@@ -247,14 +267,25 @@ def _is_paged(pictures: PictureSource, moment: FramePosition | None) -> bool:
     return moment is not None and pictures.image(moment.video_id).format in MULTIPAGE_FORMATS
 
 
-def _files(pictures: PictureSource, image_id: str) -> tuple[tuple[Path, ...], bool]:
-    """The paths of a picture, existing files first; and whether all of them are missing.
+_HERE, _REPLACED, _MISSING = range(3)
+"""What may be found where a picture was indexed: itself, another content, or nothing."""
+
+
+def _files(pictures: PictureSource, image_id: str) -> tuple[tuple[Path, ...], int]:
+    """The paths of a picture, those that hold it first, and what is found at the first.
 
     A deleted file keeps its last known path: its faces are still a finding.
     """
     known = pictures.paths_of(image_id) or pictures.paths_of(image_id, gone=True)
-    paths = sorted(known, key=lambda path: not path.is_file())
-    return tuple(paths), not paths[0].is_file()
+
+    def state(path: Path) -> int:
+        if pictures.holds(path, image_id):
+            return _HERE
+        return _REPLACED if path.is_file() else _MISSING
+
+    states = {path: state(path) for path in known}
+    paths = sorted(known, key=states.__getitem__)
+    return tuple(paths), states[paths[0]]
 
 
 def _told_how(item: Evidence, found: Candidate) -> Evidence:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL.PngImagePlugin import PngInfo
 
 from tests.tools.provenance.making import exif, noise, of_kind, saved, xmp
-from tools.media.images import UnreadableImage
+from tools.media.skip_reasons import UnreadableImage
 from tools.provenance.findings import LONGEST_QUOTE
 from tools.provenance.reading import provenance_of, read_provenance
 

@@ -90,6 +90,10 @@ def test_cameras_and_editors_are_named() -> None:
     held = exif({MAKE: "Canon", MODEL: "EOS 5D", SOFTWARE: "Adobe Photoshop 26.1 (Windows)"})
     found = jpeg(exif=held)
     assert [it.text for it in of_kind(found, "camera")] == ['names a camera: "Canon EOS 5D"']
+    assert found.summary == "The file names software that edits and names a camera."
+    twice = jpeg(exif=exif({MAKE: "Canon", MODEL: "Canon EOS 5D"}))
+    assert [it.text for it in of_kind(twice, "camera")] == ['names a camera: "Canon EOS 5D"']
+    assert twice.summary == "The file names a camera."
     (editor,) = of_kind(found, "editor")
     assert editor.bearing == "edited" and '"Adobe Photoshop 26.1' in editor.text
 

@@ -1,7 +1,9 @@
 """Checks without a gallery say the same as a search, say what they could not do, store nothing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -17,11 +19,13 @@ from tests.support.cases import (
     other_pixels,
     workspace_of,
 )
-from tests.support.clips import write_clip
+from tests.support.clips import grey, write_clip
 from tools.errors import SetupError, ToolError
 from tools.forge.forgery import save_forgery
-from tools.media.images import UnreadableImage
+from tools.media.skip_reasons import UnreadableImage
+from tools.search.checking.comparison import compare_photos
 from tools.search.checking.results import CheckedFace, CheckReport
+from tools.search.model_bundle import ModelBundle
 from tools.search.query import NoFace, OtherPerson, SeveralFaces
 
 
@@ -230,6 +234,9 @@ def test_comparing_says_person_photograph_and_places(
     one_altered, which, *_ = swap.sentences
     assert one_altered.startswith("One of the two was altered: they are the same photograph")
     assert "the second one was most likely altered" in which
+    alike = replace(swap, person="same person", same_person_probability=0.99).sentences
+    assert any(it.startswith("A likeness remains") and "99 %" in it for it in alike)
+    assert not any("show the same person" in it for it in alike)
     assert any("published first" in it for it in swap.sentences)
     assert case.compare(altered, ada).altered == "first"
     for found in (copy, swap):  # what is usual between two photographs excuses nothing here
@@ -240,6 +247,13 @@ def test_comparing_says_person_photograph_and_places(
     assert not strangers.same_photograph
     for found in (copy, swap, strangers):
         json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_a_video_is_not_compared_and_not_called_unknown(tmp_path: Path) -> None:
+    """It was told to become an MP4, which it was."""
+    clip = write_clip(tmp_path / "clip.mp4", [grey(it) for it in (20, 90)], rate=1)
+    with pytest.raises(ToolError, match=r"'clip\.mp4' has several frames: compare single pictures"):
+        compare_photos(clip, clip, instruments=cast(ModelBundle, None))
 
 
 def test_comparing_without_a_face_still_aligns_the_photographs(

@@ -1,5 +1,6 @@
 """A photograph with another face in it is told from edits, re-uploads and hidden faces."""
 
+import math
 from collections.abc import Callable
 
 import cv2
@@ -7,13 +8,15 @@ import numpy as np
 import pytest
 from skimage import data
 
+from assistant.report.pictures.maps import change_scale, change_view
 from tests.support.cases import other_pixels
 from tools.faces.alignment import face_hash
 from tools.faces.analyser import Face
 from tools.faces.quality import FaceQuality
 from tools.gallery.records import FaceRecord, PictureLayouts
-from tools.media.images import perceptual_hash
+from tools.media.pictures.perceptual_hash import perceptual_hash
 from tools.search.same_photograph.candidates import similar_pictures
+from tools.search.same_photograph.decision import align_features
 from tools.search.same_photograph.local_features import local_features
 from tools.search.same_photograph.other_face import OtherFace, other_face
 
@@ -181,3 +184,25 @@ def test_versions_are_found_by_their_hashes() -> None:
     points = POINTS[[1, 0, 2, 4, 3]] * [-1, 1] + [511, 0]
     assert similar_pictures(layouts, mirrored, points) == (["swap"], ["crop"])
     assert similar_pictures(PictureLayouts.of([], []), portrait(), POINTS) == ([], [])
+
+
+def test_the_map_of_a_change_shows_what_the_figure_says() -> None:
+    """The factor is the map's nearly highest value in the face; around it hardly any place
+    exceeds 1."""
+    ours, theirs = (local_features(it) for it in (portrait(), swapped()))
+    found = align_features(ours, theirs, first_face=BOX, second_face=BOX)
+    assert found.proven and found.face_change is not None and found.change_map is not None
+    times, crop = found.change_map.times, found.change_map.crop
+    assert times.shape == crop.shape[:2]
+    high, wide = times.shape  # the face is the middle half of its close-up
+    inside = times[high // 3 : -high // 3, wide // 3 : -wide // 3]
+    assert inside.max() >= math.exp(found.face_change) > 3
+    assert np.median(inside) > 2
+    edge = np.concatenate([times[:8].ravel(), times[-8:].ravel()])
+    assert np.quantile(edge, 0.9) < 1.5
+    least, most = change_scale(found.face_change)
+    assert (least, most) == (1.5, pytest.approx(max(10, math.exp(found.face_change))))
+    view = change_view(found.change_map, found.face_change)
+    assert view.image.startswith("data:image/jpeg") and "surroundings of the face" in view.text
+    same = align_features(ours, ours, first_face=BOX, second_face=BOX)
+    assert same.change_map is not None and same.change_map.times.max() == 1.0

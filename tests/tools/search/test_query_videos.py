@@ -14,7 +14,7 @@ from assistant import Unmask
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
 from assistant.case.restoring import restore_case
-from assistant.chat.handlers import EventHandlers
+from assistant.chat.events.handlers import EventHandlers
 from assistant.chat.page import build_page
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
@@ -65,7 +65,7 @@ def sent(handlers: EventHandlers, token: str, *files: Path, text: str = "") -> t
     """Send files; the messages, findings and detail that the page shows in the end."""
     message = {"text": text, "files": [str(file) for file in files]}
     updates = list(handlers.ask(token, GALLERY, message, REQUEST))
-    shown = handlers.load(token, REQUEST)[3:]
+    shown = next(handlers.load(token, REQUEST))[3:]
     return (updates[-1][0], *shown[1:3], updates[-1][3])
 
 
@@ -123,7 +123,7 @@ def test_a_case_with_a_video_goes_on(handlers: EventHandlers, case: Unmask, tmp_
     write_clip(clip, [astronaut_pixels()] * 6, rate=2)
     messages, findings, *_ = sent(handlers, token, clip)
     again = pages(case, tmp_path)
-    *_, told, listed, _, _ = again.load(token, REQUEST)
+    _, _, _, told, listed, *_ = next(again.load(token, REQUEST))
     assert told == messages
     assert listed == findings
     assert queries_of(again, token).times_s == queries_of(handlers, token).times_s
@@ -156,7 +156,7 @@ def test_several_persons_in_one_frame_are_asked_about(
     )
     assert float(queries_of(handlers, token).template @ still.template) > 0.8
     again = pages(case, tmp_path)
-    assert again.load(token, REQUEST)[4] == findings
+    assert next(again.load(token, REQUEST))[4] == findings
     assert queries_of(again, token).photo_ids == queries_of(handlers, token).photo_ids
 
 

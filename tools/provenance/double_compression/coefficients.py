@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
 
-from tools.media.images import UnreadableImage, open_image, translate_decoder_errors
+from tools.media.pictures.opening import open_image, translate_decoder_errors
+from tools.media.skip_reasons import UnreadableImage
 from tools.provenance.quantisation import Table
 
 DECODED_PIXELS_MOST = 60_000_000

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from PIL import ExifTags, Image
 
-from tools.media.images import UnreadableImage, translate_decoder_errors
+from tools.media.pictures.opening import translate_decoder_errors
+from tools.media.skip_reasons import UnreadableImage
 
 _DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.IFD1)
 _THUMBNAIL_AT, _THUMBNAIL_BYTES = 0x0201, 0x0202

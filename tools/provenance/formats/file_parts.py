@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from tools.media.images import UnreadableImage, open_image, translate_decoder_errors
 from tools.media.odd_pictures import camera_raw
+from tools.media.pictures.opening import open_image, translate_decoder_errors
+from tools.media.skip_reasons import UnreadableImage
 from tools.provenance.formats.jpeg_segments import JpegParts, read_segments
 from tools.provenance.formats.png_texts import XMP_KEYWORD, read_chunk, read_texts
 

@@ -18,9 +18,10 @@ from tools.faces.detection import MOST_FACES
 from tools.gallery.records import FaceRecord
 from tools.localisers import localise_forgery
 from tools.media.file_names import printable
-from tools.media.images import UnreadableImage, read_photo
 from tools.media.paths import walk
-from tools.media.videos import frame_at
+from tools.media.pictures.decoding import read_photo
+from tools.media.skip_reasons import UnreadableImage
+from tools.media.videos.sampling import frame_at
 from tools.provenance.findings import Provenance
 from tools.provenance.reading import read_provenance
 from tools.search.aggregation import Candidate, aggregate_candidates, ranking_key

@@ -1,5 +1,6 @@
 """Compare two photos: the same person, the same photograph, and the places where they differ."""
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +11,8 @@ from tools.errors import ToolError
 from tools.faces.dominance import dominant_face, measurable_faces
 from tools.gallery.indexing.analysis import analyse_photo
 from tools.media.file_names import printable
-from tools.media.images import Photo, read_photo
+from tools.media.pictures.decoding import Photo, read_photo
+from tools.media.skip_reasons import UnreadableImage
 from tools.search.checking.two_versions import (
     Altered,
     MeasuredFace,
@@ -20,7 +22,7 @@ from tools.search.checking.two_versions import (
 )
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import SeveralFaces, choose_person, says_dominant
-from tools.search.query_files import photo_called
+from tools.search.query_files import photo_called, several_frames
 from tools.search.reranking.reference_comparison import ReferenceMap, reference_map
 from tools.search.same_photograph.decision import Alignment, same_photograph
 from tools.search.same_photograph.scores import (
@@ -34,7 +36,7 @@ from tools.verdict.evidence import Evidence, collect_evidence
 from tools.verdict.interpretation import interpret_identity
 from tools.verdict.rule import LEAD, OTHER_VERSION
 from tools.verdict.template_writer import CHANGED_FACTOR, FIRST_PUBLISHED
-from tools.verdict.units import format_percent
+from tools.verdict.units import format_factor, format_percent
 
 _NAMES = {
     "cosine_similarity": "identity similarity",
@@ -130,7 +132,13 @@ class Comparison:
     def _sentences(self) -> Iterator[str]:
         if self.altered is not None:
             yield from self._two_versions()
-        if self.person in _PERSON:
+        if self.person == "same person" and self.altered is not None:
+            sure = format_percent(self.same_person_probability)
+            yield (
+                "A likeness remains, as after a retouch or a close swap: by their faces alone, the "
+                f"two would count as one person (probability of one person: {sure})."
+            )
+        elif self.person in _PERSON:
             sure = format_percent(self.same_person_probability)
             yield f"{_PERSON[self.person]} (probability of one person: {sure})."
         else:
@@ -146,8 +154,8 @@ class Comparison:
         """What a search concludes about two such pictures, and the next step."""
         mirrored = ", mirrored," if self.alignment.mirrored else ""
         yield (
-            f"One of the two was altered: they are the same photograph{mirrored} with two "
-            f"different faces in one place ({self._agreement})."
+            f"One of the two was altered: they are the same photograph{mirrored}, but the face in "
+            f"one place is not the same ({self._agreement})."
         )
         first = self.first_altered_probability
         if self.altered == "open":
@@ -175,7 +183,7 @@ class Comparison:
         if self.same_photograph and change is not None:
             factor = math.exp(change)
             yield (
-                f"The face changed {factor:.2g} times as much as its surroundings."
+                f"The face changed {format_factor(factor)} times as much as its surroundings."
                 if factor >= CHANGED_FACTOR
                 else "The face changed no more than its surroundings."
             )
@@ -205,6 +213,16 @@ class Comparison:
         }
 
 
+def _single_picture(path: Path) -> Photo:
+    with contextlib.suppress(UnreadableImage):  # reading it as a picture says why
+        if several_frames(path) is not None:
+            raise ToolError(
+                f"{path.name!r} has several frames: compare single pictures, or check it against "
+                "photos of the person"
+            )
+    return read_photo(path)
+
+
 def compare_photos(
     first: Path,
     second: Path,
@@ -214,12 +232,13 @@ def compare_photos(
 ) -> Comparison:
     """Compare two photos; `face` is the chosen face (1-based) of a photo that shows several.
 
-    Raises UnreadableImage for a file that is no picture, SetupError if `face` names neither photo.
+    Raises UnreadableImage for a file that is no picture, ToolError for one with several frames,
+    SetupError if `face` names neither photo.
     A photo without a face, or with several and none chosen, is a problem of the result: the
     photographs are still aligned.
     """
     numbers = {photo_called(it, [first, second]): n for it, n in (face or {}).items()}
-    photos = [read_photo(path) for path in (first, second)]
+    photos = [_single_picture(path) for path in (first, second)]
     measured, problems, notes = list[MeasuredFace | None](), list[ToolError](), list[str]()
     for path, photo in zip((first, second), photos, strict=True):
         try:

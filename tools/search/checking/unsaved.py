@@ -14,9 +14,10 @@ from tools.gallery.records import (
     PictureLayouts,
     face_id,
 )
-from tools.media.frames import Video
-from tools.media.images import UnreadableImage, read_photo
-from tools.media.video_signatures import video_sha256
+from tools.media.pictures.decoding import read_photo
+from tools.media.skip_reasons import UnreadableImage
+from tools.media.videos.frames import Video
+from tools.media.videos.signatures import video_sha256
 from tools.search.model_bundle import ModelBundle
 from tools.search.query_files import several_frames
 
@@ -101,6 +102,10 @@ class UnsavedPictures:
         """The files that hold it; for a frame, the files of its video."""
         moment = self.moments.get(image_id)
         return self._files.get(image_id if moment is None else moment.video_id, [])
+
+    def holds(self, path: Path, image_id: str) -> bool:
+        """Whether the file is there: it was read just now."""
+        return path.is_file()
 
     def frames_of(self, video_id: str) -> list[FrameRecord]:
         """The frames taken from a video; empty for a picture."""

@@ -13,11 +13,17 @@ from tools.detectors.clip_heads.tower_head import (
 )
 from tools.detectors.protocol import AnyDetector, qualified_name
 from tools.detectors.scoring import run_detector
+from tools.faces.blocking import blocking_level
+from tools.faces.noise import noise_level
 from tools.search.reranking.rerank_input import RerankInput
+from tools.verdict.rule import BLOCKS, NOISE
 
 
 def picture_scores(looks: Sequence[RerankInput]) -> list[dict[str, float | None]]:
-    """Logits by detector title, higher is more forged; empty if the profile has no detector."""
+    """Logits by detector title, higher is more forged, and what may hide a forgery.
+
+    Empty if the profile has no detector.
+    """
     found: list[dict[str, float | None]] = [{} for _ in looks]
     detectors = looks[0].instruments.pixel_detectors if looks else ()
     for detector in detectors:
@@ -30,6 +36,11 @@ def picture_scores(looks: Sequence[RerankInput]) -> list[dict[str, float | None]
     for scores in found:
         if {MANIPULATED, SYNTHESISED} <= scores.keys():
             scores[FORGED] = forged_logit(scores)
+    for row, look in enumerate(looks if detectors else ()):
+        if look.asks_for(NOISE):
+            found[row][NOISE] = noise_level(look.pixels, look.face.keypoints)
+        if look.asks_for(BLOCKS):
+            found[row][BLOCKS] = blocking_level(look.pixels, look.face.box)
     return found
 
 

@@ -15,8 +15,9 @@ from typing import Protocol
 import numpy as np
 
 from tools.faces.analyser import Face
-from tools.media.images import UnreadableImage, read_photo
-from tools.media.videos import frame_at
+from tools.media.pictures.decoding import read_photo
+from tools.media.skip_reasons import UnreadableImage
+from tools.media.videos.sampling import frame_at, recorded_photo
 from tools.search.aggregation import Candidate, assess_scores
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
@@ -356,11 +357,10 @@ def _picture(pictures: PictureSource, image_id: str, query: Query) -> np.ndarray
     moment = pictures.image(image_id).moment
     for path in pictures.paths_of(image_id):
         with contextlib.suppress(UnreadableImage):
-            if moment is not None:
-                return frame_at(path, moment.time_s)
-            photo = query.decoded.get(path) or read_photo(path)
-            if photo.id == image_id:  # otherwise it was overwritten with another picture
-                return photo.pixels
+            known = query.decoded.get(path) if moment is None else None
+            if known is not None and known.id == image_id:
+                return known.pixels
+            return recorded_photo(path, image_id, None if moment is None else moment.time_s).pixels
     return None
 
 

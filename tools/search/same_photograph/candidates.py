@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tools.faces.alignment import face_hash
 from tools.gallery.records import PictureLayouts
-from tools.media.images import perceptual_hash
+from tools.media.pictures.perceptual_hash import perceptual_hash
 
 MOST_BITS = 12
 """Maximum number of bits of 64 in which pictures, or aligned faces, of one photograph differ.

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.faces.alignment import transform_points
-from tools.search.same_photograph.face_change import coarse_share, face_change, flat_share
+from tools.search.same_photograph.face_change import ChangeMap, FaceChange, face_change
 from tools.search.same_photograph.local_features import (
     FeatureMatch,
     LocalFeatures,
@@ -94,7 +94,8 @@ class Alignment:
     the face differs than its surroundings (0: alike; near 1: another face), `face_change` the same
     for colours (log ratio), `face_coarse` the share of that change which a strong blur leaves, and
     `face_flat` the share of the face that is flat in one picture only
-    (`tools.search.same_photograph.face_change`); None unless proven. `differs` is the box of the
+    (`tools.search.same_photograph.face_change`), and `change_map` where it changed; None unless
+    proven. `differs` is the box of the
     largest place that differs, in pixels of the first picture. `reason`
     explains why it was not proven, and is empty if it was.
     """
@@ -108,6 +109,7 @@ class Alignment:
     face_change: float | None = None
     face_coarse: float | None = None
     face_flat: float | None = None
+    change_map: ChangeMap | None = None
     differs: Box | None = None
     reason: str = ""
 
@@ -178,21 +180,25 @@ def _align(
     faces = first_face, second_face
     places = _places(frame, first, second, faces)
     shared, reason = _shared_part(places, frame, first, second, matched)
-    around = _around_face(first, second, matched, faces, within=shared)
-    if not reason and around is not None and around.share_outside < MIN_SHARE_AROUND_FACE:
+    around = None if reason else _around_face(first, second, matched, faces, within=shared)
+    if around is not None and around.share_outside < MIN_SHARE_AROUND_FACE:
         reason = "what surrounds the face differs"
-    if not reason and places.within(frame.first, shared).changed > MAX_CHANGED_SHARE:
+    part = places.within(frame.first, shared)
+    if not reason and part.changed > MAX_CHANGED_SHARE:
         reason = "a place outside the face shows something else"
+    close_up = None if reason else around
+    face = FaceChange() if close_up is None else close_up.face_change()
     return Alignment(
         proven=not reason,
         matrix=matched.matrix,
         inliers=len(matched.inliers),
-        agreeing_share=places.within(frame.first, shared).share_outside,
-        face_difference=around.face_difference if around is not None and not reason else None,
-        face_change=around.face_change if around is not None and not reason else None,
-        face_coarse=around.face_coarse if around is not None and not reason else None,
-        face_flat=around.face_flat if around is not None and not reason else None,
-        differs=_largest_difference(places.within(frame.first, shared), frame),
+        agreeing_share=part.share_outside,
+        face_difference=None if close_up is None else close_up.face_difference,
+        face_change=face.change,
+        face_coarse=face.coarse,
+        face_flat=face.flat,
+        change_map=face.places,
+        differs=_largest_difference(part, frame),
         reason=reason,
     )
 
@@ -262,20 +268,9 @@ class _Places:
             return None
         return float(np.median(around) - np.quantile(inside, 0.1))
 
-    @property
-    def face_change(self) -> float | None:
-        """The same for colours."""
+    def face_change(self) -> FaceChange:
+        """The same for colours, and what kind of change it is."""
         return face_change(self.first, self.second, shown=self.shown, face=self.face)
-
-    @property
-    def face_coarse(self) -> float | None:
-        """The share of that change which a strong blur leaves."""
-        return coarse_share(self.first, self.second, shown=self.shown, face=self.face)
-
-    @property
-    def face_flat(self) -> float | None:
-        """The share of the face that is flat in one picture only."""
-        return flat_share(self.first, self.second, shown=self.shown, face=self.face)
 
 
 def _share(some: Bools, of: Bools) -> float | None:

@@ -8,6 +8,8 @@ it a strong blur leaves tells another face from one that was blurred or pixelate
 Does not show: a forgery of the whole picture, or one fainter than compression artefacts.
 """
 
+from dataclasses import dataclass, field
+
 import cv2
 import numpy as np
 
@@ -37,55 +39,73 @@ _FLOOR = 0.3
 _FITS, _FITTED_SHARE = 3, 0.8
 
 
-def face_change(
-    first: np.ndarray, second: np.ndarray, *, shown: Bools, face: Bools
-) -> float | None:
-    """The log ratio of the residual in the face to the residual around it; about 0 if alike.
+@dataclass(frozen=True, slots=True, eq=False)
+class ChangeMap:
+    """Where a face changed: the residual that `FaceChange.change` is read from, place by place.
 
-    Pictures (h, w, 3) uint8 RGB, pixel-aligned; `shown` and `face` (h, w) bool. None if either area
-    is too small.
+    `crop` (h, w, 3) uint8 RGB is the first picture around the face. `times` (h, w) float32 is each
+    place's residual over that of the surroundings: exp(`change`) is its nearly highest value in the
+    face. Places that only one picture shows have 1.
+
+    Does not show: which of the two pictures was altered.
     """
+
+    crop: np.ndarray
+    times: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class FaceChange:
+    """How a face changed between two aligned pictures; None where an area is too small.
+
+    `change` is the log ratio of the residual in the face to the residual around it; about 0 if
+    alike. `coarse` is the share of the residual in the face (root mean square) that a strong blur
+    leaves, 0 or more: blur and pixelation take away details but keep the face's colours on the
+    large scale, so they leave almost nothing; another face differs on every scale. `flat` is the
+    share of the face that is flat in one picture and has features in the other, 0..1: a bar or a
+    mask over a face is flat; another face has features of its own. `places` is the map of `change`.
+
+    Does not show: by `coarse`, a face hidden under something with colours of its own, such as a
+    bar; by `flat`, a face that was blurred or pixelated.
+    """
+
+    change: float | None = None
+    coarse: float | None = None
+    flat: float | None = None
+    places: ChangeMap | None = field(default=None, compare=False)
+
+
+def face_change(first: np.ndarray, second: np.ndarray, *, shown: Bools, face: Bools) -> FaceChange:
+    """Compare pictures (h, w, 3) uint8 RGB, pixel-aligned; `shown` and `face` (h, w) bool."""
     inside, around = shown & face, shown & ~face
     if min(inside.sum(), around.sum()) < LEAST_PX:
-        return None
-    left = np.abs(_residual(_blurred(first), _blurred(second), around)).mean(axis=2)
-    left = cv2.blur(left, (WINDOW_PX, WINDOW_PX))
-    of_face = float(np.quantile(left[inside], FACE_QUANTILE))
-    of_rest = float(np.quantile(left[around], AROUND_QUANTILE))
-    return float(np.log((of_face + _FLOOR) / (of_rest + _FLOOR)))
-
-
-def coarse_share(
-    first: np.ndarray, second: np.ndarray, *, shown: Bools, face: Bools
-) -> float | None:
-    """Share of the residual in the face (root mean square) that a strong blur leaves; 0 or more.
-
-    Blur and pixelation take away details but keep the face's colours on the large scale, so they
-    leave almost nothing; another face differs on every scale. Colours are averaged: compression
-    coarsens them on the large scale too. Arguments are those of `face_change`.
-
-    Does not show: a face hidden under something with colours of its own, such as a bar.
-    """
-    inside, around = shown & face, shown & ~face
-    if min(inside.sum(), around.sum()) < LEAST_PX:
-        return None
-    left = _residual(_blurred(first), _blurred(second), around).mean(axis=2)
+        return FaceChange()
+    left = _residual(_blurred(first), _blurred(second), around)
     diameter = float(np.sqrt(4 / np.pi * face.sum()))
-    coarse = cv2.GaussianBlur(left, (0, 0), COARSE * diameter)
-    return float(np.sqrt((coarse[inside] ** 2).mean() / max((left[inside] ** 2).mean(), _FLOOR**2)))
+    times = _times(left, around)
+    return FaceChange(
+        float(np.log(np.quantile(times[inside], FACE_QUANTILE))),
+        _coarse_share(left, inside, diameter),
+        _flat_share(first, second, inside, around),
+        ChangeMap(first, np.where(shown, times, 1.0).astype(np.float32)),
+    )
 
 
-def flat_share(first: np.ndarray, second: np.ndarray, *, shown: Bools, face: Bools) -> float | None:
-    """Share of the face that is flat in one picture and has features in the other, 0..1.
+def _times(left: np.ndarray, around: Bools) -> np.ndarray:
+    """The residual (h, w) around each place, over that of the surroundings of the face."""
+    size = cv2.blur(np.abs(left).mean(axis=2), (WINDOW_PX, WINDOW_PX))
+    of_rest = float(np.quantile(size[around], AROUND_QUANTILE))
+    return np.asarray((size + _FLOOR) / (of_rest + _FLOOR))
 
-    A bar or a mask over a face is flat; another face has features of its own. Arguments are those
-    of `face_change`.
 
-    Does not show: a face that was blurred or pixelated, which is not flat (`coarse_share`).
-    """
-    inside, around = shown & face, shown & ~face
-    if min(inside.sum(), around.sum()) < LEAST_PX:
-        return None
+def _coarse_share(left: np.ndarray, inside: Bools, diameter: float) -> float:
+    """Colours are averaged: compression coarsens them on the large scale too."""
+    mean = left.mean(axis=2)
+    coarse = cv2.GaussianBlur(mean, (0, 0), COARSE * diameter)
+    return float(np.sqrt((coarse[inside] ** 2).mean() / max((mean[inside] ** 2).mean(), _FLOOR**2)))
+
+
+def _flat_share(first: np.ndarray, second: np.ndarray, inside: Bools, around: Bools) -> float:
     ours, theirs = _texture(first), _texture(second)
     theirs = theirs * (1 + np.median(ours[around])) / (1 + np.median(theirs[around]))
     flat = [

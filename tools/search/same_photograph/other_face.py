@@ -37,7 +37,7 @@ The same 32 swaps have at least 1.41; harmless edits have less, except of colour
 """
 
 MIN_COARSE_SHARE = 0.13
-"""Minimum share of the change in the face that a strong blur leaves (`coarse_share`).
+"""Minimum share of the change in the face that a strong blur leaves (`FaceChange.coarse`).
 
 The same 32 swaps have at least 0.16. LFW's training persons, blurred or pixelated to 8 to 20 cells:
 at most 0.10, saved again as JPEG of quality 30 at most 0.13. Of 90 hidden faces on photographs of
@@ -46,7 +46,7 @@ Of 63 swaps in DFDC's crops of faces, 6 have less.
 """
 
 MAX_FLAT_SHARE = 0.015
-"""Maximum share of the face that is flat in one picture only (`flat_share`).
+"""Maximum share of the face that is flat in one picture only (`FaceChange.flat`).
 
 54 swaps by published tools and by our forge have at most 0.01; a face mask has at least 0.09, a bar
 over the eyes 0.03 in the median.

@@ -27,7 +27,7 @@ from tools.search.same_photograph.scores import same_photograph_scores
 from tools.search.search import search
 from tools.verdict.calibration import InconclusiveBand, LogisticCalibrator
 from tools.verdict.evidence import FIRST_RERANK_NUMBER
-from tools.verdict.rule import CLOSER, SAME_PHOTOGRAPH, VerdictRule
+from tools.verdict.rule import BLOCKS, CLOSER, NOISE, SAME_PHOTOGRAPH, VerdictRule
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +206,7 @@ def test_forgery_is_measured_where_it_decides(
 def test_retakes_ask_only_the_detectors_that_the_rule_reads(
     case: Unmask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All of the profile's are asked once; each retake asks those that its verdict hangs on."""
+    """The profile's detectors and the noise are asked once; each retake what its verdict needs."""
     monkeypatch.setattr("tools.search.search.MIN_RERANKED_HITS", 1)
     seen, rule = list[tuple[frozenset[str] | None, set[str]]](), case.models.rule
     assert rule is not None
@@ -221,7 +221,7 @@ def test_retakes_ask_only_the_detectors_that_the_rule_reads(
     everything = {qualified_name(it) for it in case.models.pixel_detectors}
     assert everything - rule.needs
     first, *retakes = seen
-    assert first == (None, everything)
+    assert first == (None, everything | {NOISE, BLOCKS})
     for asked, given in retakes:
         assert asked is not None
         assert asked <= rule.needs
