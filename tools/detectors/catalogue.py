@@ -28,6 +28,8 @@ RequiredInput = Literal["features", "pixels"]
 METRICS_FILE = "FIGURES.json"
 GROUPS_FILE = "GROUPS.json"
 """Error rates by group of people; `dataset` is <data set>/<kind of group>/<group>."""
+GROUPS_PREFIX = "error rates by group: "
+"""How a remark begins that says that these differ."""
 
 ACCUSED_FILE = "ACCUSED.json"
 """How many authentic photos of the searched person the verdict calls an impersonation; its

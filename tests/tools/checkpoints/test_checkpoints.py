@@ -439,6 +439,12 @@ def test_pocket_is_verified_against_the_manifest(weights: Path, tmp_path: Path) 
     assert states == {"model.safetensors": "wrong sha256", "verdict.json": "missing"}
 
 
+def test_what_ships_is_what_the_manifest_names(tmp_path: Path) -> None:
+    """A training that forgot the manifest would make `unmask doctor` call Unmask broken."""
+    found = verify("pocket", tmp_path)
+    assert found and [(it.path.name, it.state) for it in found if it.state != "ok"] == []
+
+
 def test_the_manifest_names_what_is_missing(weights: Path) -> None:
     """A training that was forgotten is reported, not recorded as an empty hash."""
     missing = weights / "heads" / "face_bank.safetensors"

@@ -10,7 +10,7 @@ from PIL import Image
 from tools.errors import ToolError
 from tools.forge import masks
 from tools.forge.forgery import FAMILIES, REGIONS, SWAPS, UNMASK_MARK, Forgery, forge, save_forgery
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 
 pytestmark = pytest.mark.fast
 

@@ -21,7 +21,7 @@ from tools.forge.forgery import (
     save_forgery,
 )
 from tools.forge.masks import eye_distance, protected_face_mask
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 
 NEW = (*SCENE_FAMILIES, *HELD_OUT_FAMILIES)
 WIDE = 480

@@ -1,9 +1,9 @@
-"""Architectures of the image classifiers: three timm networks and a small CNN.
+"""Architectures of the image classifiers: four timm networks and a small CNN.
 
 They are the networks of Goia, "Deepfake Detection in Facial Images" (thesis, Babeş-Bolyai
-University): EfficientNet (Tan & Le, 2019), ResNet-50 (He et al., 2016), a Vision Transformer
-(Dosovitskiy et al., 2021) and a custom CNN. The thesis does not specify its CNN; ours has five
-convolutions.
+University): EfficientNet (Tan & Le, 2019; also its Lite0), ResNet-50 (He et al., 2016), a Vision
+Transformer (Dosovitskiy et al., 2021) and a custom CNN. The thesis does not specify its CNN; ours
+has five convolutions.
 """
 
 from collections.abc import Mapping
@@ -37,6 +37,8 @@ class Architecture:
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "efficientnet_b0": Architecture(_IMAGENET, "bn2"),
+    # `unmask setup` brings ImageNet weights of it; its preprocessing is in the part's table.
+    "tf_efficientnet_lite0": Architecture(_EVEN, "bn2"),
     "resnet50": Architecture(_IMAGENET, "layer4"),
     "vit_tiny_patch16_224": Architecture(_EVEN, None, needs_image_size=True),
     "small_cnn": Architecture(_EVEN, "features"),

@@ -29,7 +29,7 @@ from tools.gallery.indexing.job import index_folders
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord
 from tools.gallery.vector_index import FaceIndex
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.search.query import NoFace, Query, SeveralFaces
 from tools.search.query_files import query_from_files
 from tools.search.scoring import score_faces, to_columns

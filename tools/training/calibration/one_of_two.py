@@ -29,7 +29,7 @@ from tools.errors import ToolError
 from tools.forge.forgery import forge
 from tools.gallery.indexing.analysis import analyse_photo
 from tools.gallery.records import AnalysedImage, FaceRecord, face_id
-from tools.media.images import decode_photo
+from tools.media.pictures.decoding import decode_photo
 from tools.search.query import Query
 from tools.search.reranking.other_version import lead
 from tools.search.reranking.pixel_detectors import picture_scores

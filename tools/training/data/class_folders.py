@@ -20,8 +20,9 @@ import numpy as np
 
 from tools.detectors.networks.class_labels import LabelMeaning, label_meaning
 from tools.errors import SetupError
-from tools.media.images import UnreadableImage, read_photo
 from tools.media.paths import walk
+from tools.media.pictures.decoding import read_photo
+from tools.media.skip_reasons import UnreadableImage
 
 Split = Literal["learn", "judge", "test"]
 SPLIT_FRACTIONS: Mapping[Split, float] = {"learn": 0.70, "judge": 0.15, "test": 0.15}

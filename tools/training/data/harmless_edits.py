@@ -180,3 +180,24 @@ TAUGHT = tuple(name for name in FILTERS if name not in HELD_OUT)
 def edited(pixels: Pixels, name: str, rng: np.random.Generator) -> Pixels:
     """The picture (h, w, 3) uint8 RGB after the edit `name` of `EDITS`."""
     return EDITS[name](np.ascontiguousarray(pixels), rng)
+
+
+EDITED, EDITED_ALONE = 0.35, 0.2
+"""Shares of training pairs with one edit of both, and with an edit of the authentic one alone."""
+
+
+def edited_pair(
+    authentic: Pixels, forged: Pixels, rng: np.random.Generator
+) -> tuple[Pixels, Pixels]:
+    """A forgery and its original (h, w, 3) uint8 RGB, of which some have an edit of `TAUGHT`.
+
+    If both have one, it is exactly the same edit: a filter must not tell them apart.
+    """
+    drawn = rng.random()
+    if drawn >= EDITED + EDITED_ALONE:
+        return authentic, forged
+    name, seed = TAUGHT[int(rng.integers(len(TAUGHT)))], int(rng.integers(1 << 31))
+    changed = edited(authentic, name, np.random.default_rng(seed))
+    if drawn >= EDITED:
+        return changed, forged
+    return changed, edited(forged, name, np.random.default_rng(seed))

@@ -6,13 +6,14 @@ by group.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
 import numpy as np
 
 from tools.training.data.forgery_batches import Degradation, Pool, face_matrix, warped
+from tools.training.data.harmless_edits import edited_pair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +120,22 @@ class ConcatPairs:
                 return part, index
             index -= len(part)
         raise IndexError(index)
+
+
+class EditedPairs(DerivedPairs):
+    """The pairs of a source, some with a harmless edit of both pictures or of the authentic one."""
+
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
+        """The pair, perhaps edited; masks stay, since no edit moves a pixel."""
+        drawn = self.source.draw(index, rng)
+        if drawn is None:
+            return None
+        real, fake = edited_pair(drawn.real.pixels, drawn.fake.pixels, rng)
+        return replace(
+            drawn,
+            real=replace(drawn.real, pixels=real),
+            fake=replace(drawn.fake, pixels=fake),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,12 +2,13 @@
 
     python -m tools.training.detectors.classifier NETWORK DIR --out FOLDER [--binary]
 
-NETWORK is efficientnet_b0, resnet50, vit_tiny_patch16_224 or small_cnn. The defaults follow Goia,
-"Deepfake Detection in Facial Images": pictures of 218 × 178 px, batches of 32, learning rate 1e-4,
-at most 15 epochs, Adam and cross-entropy (with --binary AdaGrad and binary cross-entropy), 70 %
-training, 15 % validation, 15 % test. Unlike the thesis, no person and no original is in two parts
-(`class_folders`), training stops early, and an interrupted run resumes when it is started again.
-The thesis started from ImageNet weights: --start takes such a file.
+NETWORK is efficientnet_b0, tf_efficientnet_lite0, resnet50, vit_tiny_patch16_224 or small_cnn. The
+defaults follow Goia, "Deepfake Detection in Facial Images": pictures of 218 × 178 px, batches of
+32, learning rate 1e-4, at most 15 epochs, Adam and cross-entropy (with --binary AdaGrad and binary
+cross-entropy), 70 % training, 15 % validation, 15 % test. Unlike the thesis, no person and no
+original is in two parts (`class_folders`), training stops early, and an interrupted run resumes
+when it is started again. The thesis started from ImageNet weights: --start takes such a file, for
+Lite0 that of `unmask setup`, MODELS/parts/efficientnet_lite0/model.safetensors.
 
 FOLDER becomes a detector (`tools.detectors.folders`): weights, detector.json, CARD.md with the test
 figures, and split.json. FOLDER/training holds the checkpoint and may be deleted. If MLflow is
@@ -28,7 +29,7 @@ from tools.detectors.networks.architectures import ARCHITECTURES
 from tools.detectors.networks.class_labels import LabelMeaning
 from tools.detectors.networks.classifier import ClassifierNetwork, save_classifier
 from tools.errors import SetupError
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.training.data import class_folders
 from tools.training.data.class_folders import (
     SPLIT,

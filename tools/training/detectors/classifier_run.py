@@ -28,7 +28,7 @@ from tools.detectors.networks.architectures import (
 from tools.detectors.networks.classifier import HEIGHT, WIDTH, resize_exactly
 from tools.encoder.clip import best_device
 from tools.errors import SetupError
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.training.data.class_folders import LabelledImage, Split, split_sha256
 from tools.training.loops.background import prefetch
 

@@ -32,7 +32,13 @@ from tools.forge.forgery import FAMILIES
 from tools.training.data.forgery_batches import Pool
 from tools.training.data.forgery_pool import HELD_OUT_FAMILY
 from tools.training.data.multi_scale_swaps import MultiScaleSwaps
-from tools.training.data.pairs import ConcatPairs, CropSample, PairSource, PoolPairs
+from tools.training.data.pairs import (
+    ConcatPairs,
+    CropSample,
+    EditedPairs,
+    PairSource,
+    PoolPairs,
+)
 from tools.training.data.self_blends import SelfBlends
 from tools.training.loops.detector_training import NetworkTraining, TrainingOptions
 
@@ -196,7 +202,7 @@ def main() -> None:
     if given.begin:
         shelved = StoredDetector(given.begin, DetectorDescription.load(given.begin))
         learner.network.load_state_dict(shelved.tensors())
-    source = source_of(given.kind, pool_pairs(given.pool), partial=given.partial)
+    source = EditedPairs(source_of(given.kind, pool_pairs(given.pool), partial=given.partial))
     options = TrainingOptions(
         minutes=given.minutes, epochs=None, pairs=given.pairs, rate=given.rate, held_out=0.03,
         patience=10, judged=300, seed=given.seed, threads=given.threads,

@@ -44,7 +44,7 @@ from tools.detectors.folders import (
 from tools.encoder.pretrained_tower import PretrainedTower
 from tools.errors import SetupError
 from tools.metrics.detection import auc
-from tools.training.data.harmless_edits import TAUGHT, edited
+from tools.training.data.harmless_edits import edited_pair
 from tools.training.tower.heads import BLOCKS, LICENCE
 from tools.training.tower.samples import history
 
@@ -55,8 +55,6 @@ START = 6
 SHARES = {"dfdc-train": 0.75, "lfw-train": 0.13, "utkface-train": 0.12}
 PAIRS = 4
 """A batch: larger ones make fewer steps in the same time."""
-EDITED, EDITED_ALONE = 0.35, 0.2
-"""Shares of pairs with one edit of both, and with an edit of the authentic picture alone."""
 NORM_RATE, HEAD_RATE, WARM_UP = 1e-3, 1e-4, 0.05
 NOTED, SAVED = 10, 50
 LOG, CHECKPOINT = "log.jsonl", "checkpoint.safetensors"
@@ -172,21 +170,8 @@ class PairReader:
         if not self._available(name):
             raise SetupError(f"no pairs {name!r} in {str(self.folder)!r}")
         crops, _ = self._known[name][self._left[name].pop()]
-        return with_history(with_edit(crops, self.rng), self.rng)
-
-
-def with_edit(crops: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A pair (2, 224, 224, 3), authentic first, of which some have a harmless edit."""
-    drawn = rng.random()
-    if drawn >= EDITED + EDITED_ALONE:
-        return crops
-    name, seed = TAUGHT[int(rng.integers(len(TAUGHT)))], int(rng.integers(1 << 31))
-    authentic, forged = crops
-    changed = edited(authentic, name, np.random.default_rng(seed))
-    alone = drawn >= EDITED
-    return np.stack(
-        [changed, forged if alone else edited(forged, name, np.random.default_rng(seed))]
-    )
+        authentic, forged = edited_pair(crops[0], crops[1], self.rng)
+        return with_history(np.stack([authentic, forged]), self.rng)
 
 
 def with_history(crops: np.ndarray, rng: np.random.Generator) -> np.ndarray:

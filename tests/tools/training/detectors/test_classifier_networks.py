@@ -21,7 +21,7 @@ from tools.detectors.networks.classifier import ClassifierNetwork, resize_exactl
 from tools.detectors.protocol import PixelDetector
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.training.data.class_folders import (
     SPLIT,
     ClassFolderDataset,

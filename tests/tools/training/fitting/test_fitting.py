@@ -567,7 +567,7 @@ def _left_out(people: PersonDataset, folder: Path) -> bool:
 
 def test_forgeries_on_the_disk_say_so(alone: PersonDataset, tmp_path: Path) -> None:
     """What a classifier's job writes while it lasts carries the mark of a forgery."""
-    from tools.media.images import read_photo
+    from tools.media.pictures.decoding import read_photo
 
     lesson, _ = _lesson("small_cnn", alone, tmp_path)
     TRAINERS["small_cnn"].fit(lesson)

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from tools.faces.alignment import transform_points
-from tools.media.images import hash_distance, read_photo
+from tools.media.pictures.decoding import read_photo
+from tools.media.pictures.perceptual_hash import hash_distance
 from tools.training.data.pairs import TrainingImage
 from tools.training.fitting.data.faces import ScannedImage
 

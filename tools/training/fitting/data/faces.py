@@ -15,8 +15,9 @@ import numpy as np
 
 from tools.errors import ToolError
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.media.images import Photo, decode_photo, read_bytes
 from tools.media.paths import WalkedFile, walk
+from tools.media.pictures.decoding import Photo, decode_photo
+from tools.media.pictures.opening import read_bytes
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done, and the total."""
