@@ -23,7 +23,8 @@ from evals.datasets.listing import is_video
 from evals.datasets.manifest import Manifest, ManifestRow
 from tools.errors import SetupError
 from tools.faces.analyser import Face
-from tools.media.images import UnreadableImage, read_photo
+from tools.media.pictures.decoding import read_photo
+from tools.media.skip_reasons import UnreadableImage
 
 FAKES = 50
 REFERENCES = 3  # authentic pictures per person
@@ -163,7 +164,7 @@ def _pixels(path: Path) -> np.ndarray | None:
     """A picture, or a video's middle frame; None for an empty video."""
     if not is_video(path.name):
         return read_photo(path).pixels
-    from tools.media.videos import sample_frames
+    from tools.media.videos.sampling import sample_frames
 
     taken = [*sample_frames(path, at_most=3)]
     return taken[len(taken) // 2].pixels if taken else None

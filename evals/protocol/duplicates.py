@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from evals.protocol.measured import MeasuredDataset, load_models
-from tools.media.images import hash_distance
+from tools.media.pictures.perceptual_hash import hash_distance
 
 
 def near_duplicates(measured: MeasuredDataset) -> Callable[[int, int], bool]:

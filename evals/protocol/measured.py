@@ -22,9 +22,11 @@ from evals.options import EvalOptions
 from tools.faces.alignment import aligned_crop
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord, ImageRecord
-from tools.media.videos import read_pixels_at
+from tools.media.videos.sampling import read_pixels_at
 from tools.search.query import Query, QueryFace, build_query
 from tools.search.scoring import FaceColumns, detector_scores
+from tools.verdict.calibration import Scores
+from tools.verdict.rule import ForgeryQuestion
 
 MAX_FRAMES_PER_VIDEO = 32
 """Maximum frames per video, as is usual in the literature."""
@@ -43,7 +45,8 @@ class MeasuredDataset:
     `rows` come from the manifest, a video's once per sampled frame, with that frame's number; `ids`
     are stable names, a frame's with its seconds; `times_s` is None for pictures; `faces` is None if
     no face was found; `image_features` (n, d) float32 of the whole picture. `skipped` lists
-    unreadable files with the reason; they are in no other field.
+    unreadable files with the reason; they are in no other field. `closer` are the scores that the
+    closer look adds (`evals.protocol.closer_look`); empty if none was taken.
     """
 
     root: Path
@@ -54,6 +57,7 @@ class MeasuredDataset:
     image_features: np.ndarray
     marks: tuple[bool, ...]
     skipped: tuple[tuple[str, str], ...]
+    closer: tuple[Scores, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -112,12 +116,20 @@ class MeasuredDataset:
 
     def fused(self) -> np.ndarray:
         """(n,) probability of forgery by the verdict rule without a query; NaN: not measured."""
-        rule, found = load_models().rule, self.scores()
+        rule = load_models().rule
+        return probabilities(self.forgery_logits(rule.questions["alone"] if rule else None))
+
+    def forgery_logits(self, question: ForgeryQuestion | None) -> np.ndarray:
+        """(n,) log odds of forgery by a question of the rule; NaN where a score of it is missing.
+
+        NaN everywhere for None, a question that the profile does not have.
+        """
+        columns, closer = self.scores(), self.closer or ({},) * len(self)
         values = np.full(len(self), np.nan)
-        for index in range(len(self)) if rule else ():
-            one = {name: float(column[index]) for name, column in found.items()}
-            probability = rule.assess_without_query(one)[0] if rule else None
-            values[index] = np.nan if probability is None else probability
+        for index, further in enumerate(closer if question else ()):
+            scores = {name: float(column[index]) for name, column in columns.items()}
+            logit = question.calibrator.logit({**scores, **further}) if question else None
+            values[index] = np.nan if logit is None else logit
         return values
 
     def take(self, indices: Sequence[int] | np.ndarray) -> "MeasuredDataset":
@@ -132,6 +144,7 @@ class MeasuredDataset:
             image_features=self.image_features[kept],
             marks=tuple(self.marks[index] for index in kept),
             skipped=self.skipped,
+            closer=tuple(self.closer[index] for index in kept) if self.closer else (),
         )
 
     def query(self, indices: Sequence[int]) -> Query:
@@ -162,6 +175,11 @@ class MeasuredDataset:
         if face is None or not _usable(face):
             return _resized(pixels, size)
         return aligned_crop(pixels, face.face.keypoints, size=size, margin=margin)
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Log odds (n,) to probabilities; NaN stays NaN."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -40, 40))))
 
 
 def measure_dataset(manifest: Manifest, options: EvalOptions) -> MeasuredDataset:

@@ -1,9 +1,9 @@
 """Are requests understood that were worded by authors who never saw the training's wordings?
 
-460 requests by four authors (`free_wordings/`), who knew what the application can do and nothing of
-the training data; half of the fourth's are not in English; the few that training happens to word
-alike are left out. Each is read in a
-scripted situation (photos, number of hits, the previous turn), as the agent reads it: the reader
+1,008 requests by eight authors (`free_wordings/`), who knew what the application can do and nothing
+of the training data; some are not in English; the few that training happens to word alike are left
+out. Rules were mended on the first six. Each is read in a scripted situation (photos, number of
+hits, the previous turn), as the agent reads it: the reader
 names its class, `assistant.agent.requests.planning` makes the plan. Right means exactly the
 expected calls, or the expected answer without a call; asking again for want of certainty counts as
 wrong. The authors are language models writing as people of several professions and languages, not
@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assistant.agent.requests.instructions import ACTS
 from assistant.agent.requests.loading import load_request_reader
-from assistant.agent.requests.parts import SURE_TO_ACT, SURE_TO_ANSWER
-from assistant.agent.requests.planning import Plan, Request, plan_request
+from assistant.agent.requests.parts import sure_from
+from assistant.agent.requests.planning import plan_request
+from assistant.agent.requests.plans import lists
+from assistant.agent.requests.plans.request import Plan, Request
 from assistant.agent.requests.reader import Reading, ReadsRequests
 from assistant.agent.requests.state import CaseState
 from assistant.conversation.steps import ToolCall
@@ -54,6 +55,7 @@ _SAID = {
     "greeting": phrases.GREETING,
     "thanks": phrases.THANKS,
     "which_hit": phrases.WHICH_HIT,
+    "named_person": phrases.BY_PHOTO,
     **DECLINED,
 }
 _VERDICTS = {
@@ -64,7 +66,12 @@ _VERDICTS = {
     "which_copy": "copy",
 }
 _DECISIONS = {"confirm": "confirmed", "reject": "rejected", "hide": "hidden", "unmark": "none"}
-_ON_HIT = {"why": "score_fake", "where": "locate_artifacts", "describe": "describe_image"}
+_ON_HIT = {
+    "why": "score_fake",
+    "where": "locate_artifacts",
+    "describe": "describe_image",
+    "file_facts": "file_facts",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,7 @@ def read(reader: ReadsRequests, author: str, row: Mapping[str, Any]) -> ReadRequ
     reading = reader.read(row["text"], with_photo=bool(state.new))
     folders = [*FOLDERS, row["folder"]] if "folder" in row else FOLDERS
     made = plan_request(Request(reading.name, row["text"], state, folders))
-    if reading.probability < (SURE_TO_ACT if reading.name in ACTS else SURE_TO_ANSWER):
+    if reading.probability < sure_from(reading.name):
         made = Plan(text=phrases.UNSURE)
     seconds = time.monotonic() - began
     return ReadRequest(author, row, expected(row, state), made, reading, seconds)
@@ -194,6 +201,9 @@ def expected(row: Mapping[str, Any], state: CaseState) -> Plan:
         return Plan(text=_SAID[intent])
     if intent in ("find", "find_top", "next_person"):
         return _calls(("find_person", {"photos": [*state.new], **_given(row, top="n")}))
+    if intent == "fewer" and "search" not in row["text"]:  # the list is not cut
+        told = [f"H{at}" for at in range(1, 1 + min(row.get("n", 1), lists.MOST_WORDED))]
+        return Plan(text=" ".join(f"[{it}.verdict], and [{it}.P2]." for it in told))
     if intent in ("again", "fewer"):
         return _calls(("find_person", {"photos": [*state.person], **_given(row, top="n")}))
     if intent == "more_photos":
@@ -235,6 +245,8 @@ def expected(row: Mapping[str, Any], state: CaseState) -> Plan:
             return _calls(("list_hits", {}))
         case "undo":
             return _calls(("undo", {}))
+        case "reviews":
+            return _calls(("reviewed", {"hit": hit} if "hit" in row else {}))
         case "export":
             return _calls(("export_report", {"format": row.get("format", "html")}))
         case "term":
@@ -265,11 +277,15 @@ _DEFAULTS = {"top": 10, "count": 10, "sort": "rank", "format": "html"}
 
 
 def _plain(call: ToolCall) -> str:
-    """A call as text: without defaults, dates to the year, two faces in any order."""
+    """A call as text: without defaults, dates to the year, two faces in any order.
+
+    Whether a list stays as it is, and which decisions an answer is about, no wording states.
+    """
+    beside = ("stays", "decision") if call.name == "reviewed" else ("stays",)
     given = {
         key: value
         for key, value in call.arguments.items()
-        if value is not None and _DEFAULTS.get(key) != value
+        if value is not None and _DEFAULTS.get(key) != value and key not in beside
     }
     for key in ("after", "before"):
         if key in given:

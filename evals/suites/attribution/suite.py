@@ -1,4 +1,6 @@
-"""Which generator made a picture? Linear probes on the encoder's features predict the method.
+"""Which generator made a picture? Linear probes on frozen features predict the method.
+
+The features are those of the shipped encoder, and of CLIP ViT-B/16 if `unmask setup` brought it.
 
 Needs data with a class per generator (folder per class, or manifests with `method`); all authentic
 pictures are one class. Every picture is predicted by a probe that was not trained on its source.
@@ -17,6 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from assistant.settings import Settings
 from evals.datasets import load
 from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
@@ -26,11 +29,15 @@ from evals.protocol.probes import Predictions, cross_val_predict_proba
 from evals.runs.samples import SampleWriter
 from evals.suites.attribution.networks import AttributionNetwork, installed_networks
 from evals.suites.leakage.suite import sources_of
+from tools.detectors.clip_heads.tower_head import MARGIN, SIZE
+from tools.encoder.pretrained_tower import PretrainedTower
 from tools.errors import SetupError
 from tools.metrics import auc, grouped_interval, mean
 
 REAL = "real"
 _READ = {"face": "the face", "image": "the picture", "both": "face and picture"}
+BLOCKS = (4, 8, 12)
+"""Blocks of CLIP ViT-B/16 that are read: generators leave traces in early ones, too."""
 FEWEST, MOST = 6, 300  # minimum and maximum pictures per class; above the maximum, a random choice
 
 
@@ -141,6 +148,9 @@ def attributions(
     """Results by input; pictures without a face are left out for face inputs."""
     both = np.concatenate([pictures.face_features, pictures.image_features], axis=1)
     inputs = {"face": pictures.face_features, "image": pictures.image_features, "both": both}
+    tower = PretrainedTower.installed(Settings.load().models_dir)
+    if tower is not None:
+        inputs["CLIP ViT-B/16"] = tower_features(tower, pictures, options)
     sources = np.array(sources_of(pictures.rows))
     found = {}
     for number, (name, features) in enumerate(inputs.items()):
@@ -156,6 +166,23 @@ def attributions(
         )
         found[name] = AttributionResult(classes[rows], sources[rows], said, rows)
     return found
+
+
+def tower_features(
+    tower: PretrainedTower, pictures: MeasuredDataset, options: EvalOptions
+) -> np.ndarray:
+    """(n, d) float32: class tokens of early, middle and late blocks of the face and of the picture.
+
+    NaN rows without a face.
+    """
+    found = list[np.ndarray]()
+    slots = [block - 1 for block in BLOCKS]
+    for row in range(len(pictures)):
+        options.progress(row, len(pictures), "measuring with CLIP ViT-B/16")
+        crops = [pictures.face_crop(row, size=SIZE, margin=MARGIN), pictures.picture(row)]
+        features = tower.block_features(crops)[:, slots].astype(np.float32).reshape(-1)
+        found.append(features if pictures.found[row] else np.full_like(features, np.nan))
+    return np.stack(found)
 
 
 def attribute_with_network(

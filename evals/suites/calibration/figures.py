@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evals.protocol.measured import MeasuredDataset, probabilities
 from tools.metrics import brier, cllr, cllr_min, ece, grouped_interval
 from tools.metrics.resampling import Statistic
 from tools.verdict.calibration import InconclusiveBand
+from tools.verdict.rule import ForgeryQuestion
 
 ROUNDS = 200
 
@@ -27,9 +29,9 @@ class LabelledLogits:
     @property
     def probabilities(self) -> np.ndarray:
         """(n,) in [0, 1]."""
-        return np.asarray(1 / (1 + np.exp(-np.clip(self.logits, -40, 40))))
+        return probabilities(self.logits)
 
-    def take(self, chosen: np.ndarray) -> "LabelledLogits":
+    def take(self, chosen: np.ndarray | slice) -> "LabelledLogits":
         """A subset, by index or mask."""
         return LabelledLogits(self.logits[chosen], self.truth[chosen], self.groups[chosen])
 
@@ -45,6 +47,30 @@ class LabelledLogits:
         count = min(map(len, kinds))
         chosen = [rng.permutation(kind)[:count] for kind in kinds]
         return known.take(np.sort(np.concatenate(chosen)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedStage:
+    """A stage of a search on n pictures; its question and band are None if it could not be asked,
+    and then every log odds is NaN."""
+
+    judged: LabelledLogits
+    band: InconclusiveBand | None
+
+    @classmethod
+    def of(cls, measured: MeasuredDataset, question: ForgeryQuestion | None) -> "JudgedStage":
+        """The rule's log odds of forgery without a query."""
+        judged = LabelledLogits(measured.forgery_logits(question), measured.forged, measured.groups)
+        return cls(judged, question.band if question else None)
+
+    def figures(self, rows: np.ndarray | slice = slice(None), *, seed: int) -> Figures:
+        """Calibration and decisions on some rows, or on all."""
+        some = self.judged.take(rows)
+        names = "authentic", "forged"
+        return {
+            **calibration_metrics(some, seed=seed),
+            **decision_rates(some, self.band, names=names, seed=seed),
+        }
 
 
 def calibration_metrics(judged: LabelledLogits, *, seed: int) -> Figures:
@@ -81,16 +107,17 @@ def _cllr_min(logits: np.ndarray, truth: np.ndarray) -> float:
 
 
 def decision_rates(
-    judged: LabelledLogits, band: InconclusiveBand, *, names: tuple[str, str], seed: int
+    judged: LabelledLogits, band: InconclusiveBand | None, *, names: tuple[str, str], seed: int
 ) -> Figures:
     """Shares of each class above, within and below the band, with intervals and counts.
 
     `names` are the labels of the false and true class. At or above the band the claim is made,
-    below it is denied, within it there is no decision.
+    below it is denied, within it there is no decision. NaN without rows; without a band there is
+    no row with a probability either.
     """
     found: Figures = {"not_measured": int(np.isnan(judged.logits).sum())}
     known = judged.measured()
-    places = np.array([band.place(float(it)) for it in known.probabilities], "<U6")
+    places = np.array([band.place(float(it)) for it in known.probabilities if band], "<U6")
     for name, kind in zip(names, (False, True), strict=True):
         of_kind = known.truth == kind
         found[f"n_{name}"] = int(of_kind.sum())

@@ -1,28 +1,39 @@
 """Plots of a calibration run: reliability diagrams and distributions of log likelihood ratios."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from evals.plots.curves import histograms, reliability
-from evals.suites.calibration.figures import LabelledLogits
+from evals.protocol.closer_look import FIRST
+from evals.suites.calibration.figures import JudgedStage, LabelledLogits
 from tools.verdict.rule import VerdictRule
 
 
 def draw(
-    forgery: LabelledLogits, identity: LabelledLogits, rule: VerdictRule, folder: Path, *, seed: int
-) -> None:
-    """Plots of both axes; identity only if persons are known."""
-    band = rule.questions["alone"].band
-    even = forgery.even(seed)
+    forgery: Mapping[str, JudgedStage], identity: LabelledLogits, rule: VerdictRule, folder: Path,
+    *, seed: int,
+) -> None:  # fmt: skip
+    """Plots of both axes: forgery at the stages that were asked, identity if persons are known."""
+    asked = {
+        "forgery" if name == FIRST else name.replace("_", " "): it
+        for name, it in forgery.items()
+        if it.band is not None
+    }
+    balanced = {name: it.judged.even(seed) for name, it in asked.items()}
+    bands = " and ".join(
+        f"{it.band.low:.2f} to {it.band.high:.2f}" for it in asked.values() if it.band
+    )
     reliability(
-        folder, "reliability-forgery", {"forgery": (even.probabilities, even.truth)},
+        folder, "reliability-forgery",
+        {name: (it.probabilities, it.truth) for name, it in balanced.items()},
         title="Probability of forgery",
-        caption=f"Without a query, at even odds. Inconclusive from {band.low:.2f} to "
-        f"{band.high:.2f}.",
+        caption=f"Without a query, at even odds. Inconclusive from {bands}.",
     )  # fmt: skip
     histograms(
-        folder, "forgery-log-odds", {"forgery": (_log10(forgery), forgery.truth)},
+        folder, "forgery-log-odds",
+        {name: (_log10(it.judged), it.judged.truth) for name, it in asked.items()},
         title="Log odds of forgery", x_label="log10 odds", threshold=0.0,
     )  # fmt: skip
     if not len(identity.truth):

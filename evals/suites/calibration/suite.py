@@ -1,9 +1,11 @@
 """Are the rule's probabilities calibrated, and how often does it abstain or accuse wrongly?
 
 Forgery: the rule's probability without a query, on the faces of any labelled data set, overall, by
-method, by eye distance and by sharpness. Identity: the rule's probability that two faces show one
-person, on pairs of authentic pictures (disjoint couples of persons, balanced), and on pairs with a
-person's forgeries.
+method, by eye distance and by sharpness, after the first stage of a search and, below
+`closer_look`, after the second (`evals.protocol.closer_look`; not measured without the CLIP part of
+`unmask setup`). Identity: the rule's probability that two faces show one person, on pairs of
+authentic pictures (disjoint couples of persons, balanced), and on pairs with a person's forgeries.
+The half of LFW and DFDC that the rule was fitted on is left out.
 
 Figures: ECE (15 bins) and Brier score at even odds, which the rule's probabilities assume; Cllr and
 Cllr_min in bits (1: uninformative; above: misleading); shares claimed, inconclusive and denied at
@@ -19,10 +21,17 @@ import numpy as np
 
 from evals.datasets import load
 from evals.options import EvalOptions
+from evals.protocol.closer_look import CLOSER, FIRST, look_closer, stage_questions
+from evals.protocol.fitting_half import without_fitting_half
 from evals.protocol.measured import MeasuredDataset, load_models, measure_dataset
 from evals.protocol.protocol import limit_by_person
 from evals.runs import samples
-from evals.suites.calibration.figures import LabelledLogits, calibration_metrics, decision_rates
+from evals.suites.calibration.figures import (
+    JudgedStage,
+    LabelledLogits,
+    calibration_metrics,
+    decision_rates,
+)
 from evals.suites.calibration.pairs import FacePairs, authentic_pairs, forged_pairs
 from evals.suites.detection.scores import GROUPINGS, evaluation_rows, rows_by_group
 from tools.errors import SetupError
@@ -38,11 +47,11 @@ def run(options: EvalOptions) -> dict[str, object]:
     rule = load_models().rule
     if rule is None:
         raise SetupError("this profile has no fitted calibration; unset UNMASK_PROFILE")
-    manifest = evaluation_rows(load(options.data, options.layout))
+    manifest = without_fitting_half(evaluation_rows(load(options.data, options.layout)))
     # Whole persons; otherwise hardly any person would keep two pictures.
     manifest = limit_by_person(manifest, options.limit, seed=options.seed)
-    measured = measure_dataset(manifest, options)
-    forgery = LabelledLogits(forgery_logits(measured, rule), measured.forged, measured.groups)
+    measured = look_closer(measure_dataset(manifest, options), options)
+    forgery = {name: JudgedStage.of(measured, it) for name, it in stage_questions().items()}
     pairs = authentic_pairs(measured.rows, measured.found.tolist(), seed=options.seed)
     mates = forged_pairs(measured.rows, measured.found.tolist(), seed=options.seed)
     identity = LabelledLogits(
@@ -56,8 +65,8 @@ def run(options: EvalOptions) -> dict[str, object]:
     return {
         "data": {"name": manifest.name, "digest": manifest.digest, **manifest.notes},
         "skipped": len(measured.skipped),
-        "forgery": _forgery(forgery, rule, options.seed),
-        **_forgery_by_part(measured, forgery, rule, options.seed),
+        **_forgery(measured, forgery[FIRST], options.seed),
+        CLOSER: _forgery(measured, forgery[CLOSER], options.seed),
         "identity": {
             "persons": pairs.persons,
             **calibration_metrics(identity, seed=options.seed),
@@ -66,17 +75,6 @@ def run(options: EvalOptions) -> dict[str, object]:
         },
         "forged_mates": _mates(measured, mates, rule, options.seed),
     }  # fmt: skip
-
-
-def forgery_logits(measured: MeasuredDataset, rule: VerdictRule) -> np.ndarray:
-    """(n,) log odds of forgery without a query; NaN: not measured."""
-    columns, alone = measured.scores(), rule.questions["alone"].calibrator
-    return np.array(
-        [
-            _known(alone.logit({name: float(it[index]) for name, it in columns.items()}))
-            for index in range(len(measured))
-        ]
-    )
 
 
 def identity_logits(measured: MeasuredDataset, pairs: FacePairs, rule: VerdictRule) -> np.ndarray:
@@ -90,26 +88,21 @@ def _known(logit: float | None) -> float:
     return float("nan") if logit is None else logit
 
 
-def _forgery(forgery: LabelledLogits, rule: VerdictRule, seed: int) -> dict[str, object]:
-    return {
-        **calibration_metrics(forgery, seed=seed),
-        **decision_rates(
-            forgery, rule.questions["alone"].band, names=("authentic", "forged"), seed=seed
-        ),
-    }
-
-
-def _forgery_by_part(
-    measured: MeasuredDataset, forgery: LabelledLogits, rule: VerdictRule, seed: int
+def _forgery(
+    measured: MeasuredDataset, forgery: JudgedStage, seed: int
 ) -> dict[str, dict[str, object]]:
+    """One stage's figures overall and by part."""
     found = {
         "by_method": rows_by_group(measured, GROUPINGS["by_method"]),
         "by_eye_distance_px": bins(_quality(measured, "interocular_px"), EYES_PX),
         "by_sharpness": bins(_quality(measured, "sharpness"), SHARPNESS),
     }
     return {
-        what: {name: _forgery(forgery.take(rows), rule, seed) for name, rows in groups.items()}
-        for what, groups in found.items()
+        "forgery": forgery.figures(seed=seed),
+        **{
+            what: {name: forgery.figures(rows, seed=seed) for name, rows in groups.items()}
+            for what, groups in found.items()
+        },
     }
 
 
@@ -145,18 +138,21 @@ def _mates(
 
 def _write(
     measured: MeasuredDataset,
-    forgery: LabelledLogits,
+    forgery: Mapping[str, JudgedStage],
     pairs: FacePairs,
     identity: LabelledLogits,
     options: EvalOptions,
 ) -> None:
     keep = samples.SampleWriter(options.output)
+    first, closer = forgery[FIRST].judged, forgery[CLOSER].judged
     for index, name in enumerate(measured.ids):
         keep.score(
-            id=name, group=str(forgery.groups[index]), set="forgery",
-            label=int(forgery.truth[index]), method=measured.rows[index].method,
-            scores={"logit": float(forgery.logits[index]),
-                    "probability": float(forgery.probabilities[index])},
+            id=name, group=str(first.groups[index]), set="forgery",
+            label=int(first.truth[index]), method=measured.rows[index].method,
+            scores={"logit": float(first.logits[index]),
+                    "probability": float(first.probabilities[index]),
+                    f"{CLOSER} logit": float(closer.logits[index]),
+                    f"{CLOSER} probability": float(closer.probabilities[index])},
         )  # fmt: skip
     for index, (first, second) in enumerate(zip(pairs.first, pairs.second, strict=True)):
         keep.score(

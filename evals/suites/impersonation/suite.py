@@ -43,7 +43,7 @@ from evals.suites.impersonation.peers import compare_with_peer
 from evals.suites.impersonation.pictures import Reader, draw
 from evals.suites.impersonation.search_results import SearchResult, run_queries
 from tools.errors import SetupError
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.metrics import mean
 
 REFERENCES = 1

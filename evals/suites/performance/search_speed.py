@@ -24,6 +24,7 @@ from assistant.investigation import Unmask
 from assistant.settings import Settings
 from evals.options import EvalOptions
 from tools.detectors.clip_heads import patches
+from tools.detectors.clip_heads.patch_head import PatchHead
 from tools.detectors.networks.caddm import Caddm
 from tools.encoder.clip import Encoder
 from tools.encoder.pretrained_tower import PretrainedTower
@@ -36,7 +37,8 @@ from tools.search.results import Findings
 from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
 
 _NETWORKS: tuple[tuple[object, str], ...] = (
-    (PretrainedTower, "_features"), (Encoder, "forward"), (patches, "local_patch_features"),
+    (PretrainedTower, "_plain"), (PretrainedTower, "_tuned"), (Encoder, "forward"),
+    (patches, "local_patch_features"), (PatchHead, "logits"),
     (reference_comparison, "patch_features"), (Caddm, "_run"), (FaceAnalyser, "_embed_crops"),
     (FaceEmbedder, "_run"),
 )  # fmt: skip
@@ -50,6 +52,8 @@ class Cost:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     networks_s: float = 0.0
+    inside: bool = False
+    """Whether a network is running; one that it calls is not counted again."""
 
 
 def run(options: EvalOptions) -> dict[str, object]:
@@ -137,10 +141,13 @@ def _measured() -> Iterator[Cost]:
 def _timed(function: Callable[..., Any], cost: Cost) -> Callable[..., Any]:
     @wraps(function)
     def timed(*args: Any, **kwargs: Any) -> Any:
-        start = time.process_time()
+        if cost.inside:
+            return function(*args, **kwargs)
+        cost.inside, start = True, time.process_time()
         try:
             return function(*args, **kwargs)
         finally:
+            cost.inside = False
             cost.networks_s += time.process_time() - start
 
     return timed

@@ -7,6 +7,8 @@ the clock; `ours` is `LocalVLM.stream`, once plain like `bare`, once with the pr
 cached, once with calls and citations constrained by a grammar. CPU milliseconds of the whole
 process are reported too: on a busy machine they are more meaningful.
 
+`ten_explanations`: one by one, and in one batch as the product writes them; see `batch_speed`.
+
 Uses the profile's own checkpoint. Does not show: the speed on a GPU.
 """
 
@@ -30,11 +32,13 @@ from assistant.chat_model.local.model import LocalVLM
 from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from evals.options import EvalOptions
+from evals.suites.performance.batch_speed import measure_batches
 from tools.agent_tools.langchain_tools import toolkit
 from tools.agent_tools.workspace import Workspace
 
 TURNS = 12
 TOKENS = 64
+BATCH_ROUNDS = 3
 CITATIONS = tuple(f"H{hit}.E{number}" for hit in (1, 2, 3) for number in range(1, 11))
 
 
@@ -59,7 +63,9 @@ def run(options: EvalOptions) -> dict[str, object]:
     for _ in range(options.limit or TURNS):
         for way, measure in ways.items():
             timings[way].append(measure())
-    return {"profile": settings.profile, "threads": _threads(), **_figures(timings)}
+    batches = measure_batches(model, settings, rounds=min(BATCH_ROUNDS, options.limit or TURNS))
+    own = {"profile": settings.profile, "threads": _threads()}
+    return {**own, **_figures(timings), "ten_explanations": batches}
 
 
 def _question(seed: int) -> list[BaseMessage]:

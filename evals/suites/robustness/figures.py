@@ -1,20 +1,24 @@
 """Effects of one attack at one level on detectors, identification and the rule's decisions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from evals.protocol.measured import MeasuredDataset, load_models
+from evals.protocol.closer_look import CLOSER, FIRST, stage_questions
+from evals.protocol.measured import MeasuredDataset, load_models, probabilities
 from evals.suites.detection.scores import FUSED, Scores, indexed_scores
 from evals.suites.robustness.perturbations import CADDM_SIX, LEVELS
-from evals.suites.robustness.verdicts import flips, verdicts
+from evals.suites.robustness.verdicts import NO_QUERY, flips, verdicts
 from tools.metrics import auc, auc_interval, grouped_interval, mean
+from tools.verdict.rule import ForgeryQuestion
 
 ROUNDS = 200
 LEAST_SCORED = 0.5
 """Below this share of a class's pictures an AUC would describe the survivors only: NaN."""
 NOT_MEASURED = "not measured"
+FUSED_CLOSER = f"{FUSED} closer_look"
+"""The rule's probability of forgery after the closer look, beside that of every face."""
 
 Figures = dict[str, object]
 AttackFigures = Mapping[str, Mapping[int, Figures]]
@@ -22,33 +26,55 @@ AttackFigures = Mapping[str, Mapping[int, Figures]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class StageDecisions:
+    """Decisions of one stage on n pictures: `places` (n,) in the forgery band, `verdicts` (n,).
+
+    A place is "not measured" if the face was lost, a verdict "" without a query. Of a stage that
+    could not be asked, every place and verdict is so.
+    """
+
+    places: np.ndarray
+    verdicts: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class AttackedScores:
     """n pictures under one attack: scores by system, and which faces were found.
 
     `cosines` (n,) of the face to its unattacked self; `accepted` (n,) whether the identity band
-    still accepts the person; `places` (n,) in the forgery band; `verdicts` (n,) "" without a query.
+    still accepts the person; `stages` the decisions of both stages of a search.
     """
 
     systems: Mapping[str, Scores]
     found: np.ndarray
     cosines: np.ndarray
     accepted: np.ndarray
-    places: np.ndarray
-    verdicts: np.ndarray
+    stages: Mapping[str, StageDecisions]
 
     @classmethod
     def of(cls, unattacked: MeasuredDataset, measured: MeasuredDataset) -> "AttackedScores":
         """Compare attacked rows with the same rows unattacked."""
-        systems = indexed_scores(measured)
+        questions = stage_questions()
         cosines = _cosines(unattacked, measured)
+        closer = probabilities(measured.forgery_logits(questions[CLOSER]))
+        systems = {**indexed_scores(measured), FUSED_CLOSER: closer}
+        nobody = np.full(len(measured), NO_QUERY, "<U20")
         return cls(
             systems=systems,
             found=measured.found,
             cosines=cosines,
             accepted=_accepted(cosines),
-            places=_places(systems[FUSED]),
-            verdicts=verdicts(unattacked, measured),
-        )
+            stages={
+                FIRST: StageDecisions(
+                    _places(systems[FUSED], questions[FIRST]), verdicts(unattacked, measured)
+                ),
+                CLOSER: StageDecisions(
+                    _places(closer, questions[CLOSER]),
+                    nobody if questions[CLOSER] is None
+                    else verdicts(unattacked, measured, closer=True),
+                ),
+            },
+        )  # fmt: skip
 
 
 def _cosines(unattacked: MeasuredDataset, measured: MeasuredDataset) -> np.ndarray:
@@ -71,15 +97,11 @@ def _accepted(cosines: np.ndarray) -> np.ndarray:
     return np.array([float(it == "high") for it in places])
 
 
-def _places(probabilities: Scores) -> np.ndarray:
-    rule = load_models().rule
-    if rule is None:
-        return np.full(len(probabilities), NOT_MEASURED)
-    known = ~np.isnan(probabilities)
+def _places(fake: Scores, question: ForgeryQuestion | None) -> np.ndarray:
     return np.array(
         [
-            rule.questions["alone"].band.place(float(it)) if there else NOT_MEASURED
-            for it, there in zip(probabilities, known, strict=True)
+            NOT_MEASURED if question is None or np.isnan(it) else question.band.place(float(it))
+            for it in fake
         ],
         "<U12",
     )
@@ -88,7 +110,10 @@ def _places(probabilities: Scores) -> np.ndarray:
 def attack_figures(
     measured: MeasuredDataset, before: AttackedScores, after: AttackedScores, *, seed: int
 ) -> Figures:
-    """All figures, with intervals for performance figures."""
+    """All figures, with intervals for performance figures.
+
+    Decisions are those of the first stage, and below `closer_look` those of the second.
+    """
     forged, groups = measured.forged, measured.groups
 
     def share(values: np.ndarray, rows: np.ndarray) -> float:
@@ -113,12 +138,42 @@ def attack_figures(
         "identity_cosine_95": interval_of(after.cosines),
         "identity_accepted": share(after.accepted, everything),
         "identity_accepted_95": interval_of(after.accepted),
-        "place_changed": share(after.places != before.places, everything),
-        "real_called_forged": share(after.places == "high", ~forged),
-        "fake_called_authentic": share(after.places == "low", forged),
-        "inconclusive": share(after.places == "within", everything),
-        **flips(before.verdicts, after.verdicts),
+        **decisions(measured, before, [after], FIRST, seed=seed),
+        **flips(before.stages[FIRST].verdicts, after.stages[FIRST].verdicts),
+        CLOSER: {
+            **decisions(measured, before, [after], CLOSER, seed=seed),
+            **flips(before.stages[CLOSER].verdicts, after.stages[CLOSER].verdicts),
+        },
     }
+
+
+def decisions(
+    measured: MeasuredDataset, before: AttackedScores, cases: Sequence[AttackedScores],
+    stage: str, *, seed: int,
+) -> Figures:  # fmt: skip
+    """Shares of a stage's decisions, each picture's mean over the cases, with intervals.
+
+    A lost face is neither called forged nor authentic, and counts. NaN if the stage was not asked.
+    """
+    placed = before.stages[stage].places
+    asked = (placed != NOT_MEASURED).any()
+    after = np.stack([it.stages[stage].places for it in cases])
+    everything, forged = np.ones(len(placed), bool), measured.forged
+    kinds = {
+        "place_changed": (after != placed, everything),
+        "real_called_forged": (after == "high", ~forged),
+        "fake_called_forged": (after == "high", forged),
+        "fake_called_authentic": (after == "low", forged),
+        "inconclusive": (after == "within", everything),
+    }
+    found = Figures()
+    for name, (hits, rows) in kinds.items():
+        shares = hits.mean(axis=0)[rows] if asked else np.full(int(rows.sum()), np.nan)
+        found[name] = mean(shares)
+        found[f"{name}_95"] = grouped_interval(
+            mean, measured.groups[rows], shares, seed=seed, rounds=ROUNDS
+        )
+    return found
 
 
 def _enough(scores: Scores, forged: np.ndarray) -> Scores:
@@ -158,6 +213,13 @@ def _average(levels: list[Figures]) -> Figures:
 
 def _mean(values: list[object]) -> float:
     return float(np.mean(np.array(values, float)))
+
+
+def mean_auc(cases: AttackFigures) -> dict[str, float]:
+    """Each system's AUC over all attacks and levels at which it was measured."""
+    found = [it["auc"] for levels in cases.values() for it in levels.values()]
+    areas = [it for it in found if isinstance(it, Mapping)]
+    return {name: mean([it[name] for it in areas]) for name in (areas[0] if areas else ())}
 
 
 def caddm_table(averaged: Mapping[str, Figures]) -> dict[str, dict[str, float]]:

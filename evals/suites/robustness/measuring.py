@@ -7,17 +7,19 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evals.options import EvalOptions
+from evals.protocol.closer_look import closer_scores
 from evals.protocol.measured import MeasuredDataset, load_models
 from evals.suites.robustness.perturbations import LEVELS, apply_attack
 from tools.errors import ToolError
 from tools.gallery.indexing.analysis import AnalysisPool, DecodedImage
 from tools.gallery.records import AnalysedImage, FaceRecord
-from tools.media.images import Photo
+from tools.media.pictures.decoding import Photo
+from tools.verdict.calibration import Scores
 
 SAME_FACE_OVERLAP = 0.3
 """Minimum intersection over union to match an attacked face with the original one."""
@@ -25,6 +27,19 @@ SAME_FACE_OVERLAP = 0.3
 Analysed = AnalysedImage | ToolError
 Case = tuple[str, int]
 """An attack and a level."""
+
+Row = tuple[FaceRecord | None, np.ndarray | None, Scores]
+"""The face, the features of the whole picture, and the scores of the closer look."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """One attack on one picture at all levels: row, pictures, and the original's shape (h, w)."""
+
+    index: int
+    attack: str
+    pictures: list[DecodedImage]
+    shape: tuple[int, int]
 
 
 def measure_attacked(
@@ -35,27 +50,24 @@ def measure_attacked(
     Every row must show a face. The face is the one at the original place, scaled with the picture,
     not the largest one after the attack.
     """
-    found: dict[Case, list[tuple[FaceRecord | None, np.ndarray | None]]] = {
-        (attack, level): [] for attack in attacks for level in LEVELS
-    }
+    found: dict[Case, list[Row]] = {(attack, level): [] for attack in attacks for level in LEVELS}
     workers = load_models().settings.threads or os.cpu_count() or 1
     pool = AnalysisPool(workers, faces=load_models().faces, encoder=load_models().encoder)
     with pool.running():
-        waiting: deque[tuple[int, str, tuple[int, int], Future[list[Analysed]]]] = deque()
-        for index, attack, opened, shape in _jobs(measured, attacks, options):
-            waiting.append((index, attack, shape, pool.submit(opened)))
+        waiting: deque[tuple[_Job, Future[list[Analysed]]]] = deque()
+        for job in _jobs(measured, attacks, options):
+            waiting.append((job, pool.submit(job.pictures)))
             if len(waiting) > 2 * workers:
-                _collect(waiting.popleft(), measured, found)
+                _collect(*waiting.popleft(), measured, found)
         while waiting:
-            _collect(waiting.popleft(), measured, found)
+            _collect(*waiting.popleft(), measured, found)
     options.progress(len(measured), len(measured), "under attack")
     return {case: _replaced(measured, rows) for case, rows in found.items()}
 
 
 def _jobs(
     measured: MeasuredDataset, attacks: Sequence[str], options: EvalOptions
-) -> Iterator[tuple[int, str, list[DecodedImage], tuple[int, int]]]:
-    """One attack on one picture at all levels: row, attack, pictures, the original's shape."""
+) -> Iterator[_Job]:
     for index, name in enumerate(measured.ids):
         options.progress(index, len(measured), "under attack")
         pixels = measured.picture(index)
@@ -64,7 +76,8 @@ def _jobs(
                 apply_attack(pixels, attack, level, seed=options.seed, picture=name)
                 for level in LEVELS
             )
-            yield index, attack, [_opened(it) for it in changed], (pixels.shape[0], pixels.shape[1])
+            shape = pixels.shape[0], pixels.shape[1]
+            yield _Job(index, attack, [_opened(it) for it in changed], shape)
 
 
 def _opened(pixels: np.ndarray) -> DecodedImage:
@@ -73,19 +86,21 @@ def _opened(pixels: np.ndarray) -> DecodedImage:
 
 
 def _collect(
-    job: tuple[int, str, tuple[int, int], "Future[list[Analysed]]"], measured: MeasuredDataset,
-    found: Mapping[Case, list[tuple[FaceRecord | None, np.ndarray | None]]],
+    job: _Job, future: "Future[list[Analysed]]", measured: MeasuredDataset,
+    found: Mapping[Case, list[Row]],
 ) -> None:  # fmt: skip
-    index, attack, shape, future = job
-    before = measured.faces[index]
+    before = measured.faces[job.index]
     if before is None:
-        raise ValueError(f"{measured.ids[index]} shows no face; attack only those that do")
-    for level, analysed in zip(LEVELS, future.result(), strict=True):
-        if isinstance(analysed, ToolError):
-            found[attack, level].append((None, None))
-        else:
-            face = same_face(before, shape, analysed)
-            found[attack, level].append((face, analysed.features))
+        raise ValueError(f"{measured.ids[job.index]} shows no face; attack only those that do")
+    analysed = future.result()
+    faces = [
+        None if isinstance(it, ToolError) else same_face(before, job.shape, it) for it in analysed
+    ]
+    pixels = [it.photo.pixels for it in job.pictures]
+    closer = closer_scores(pixels, faces, measured.query([job.index]))
+    for level, it, face, scores in zip(LEVELS, analysed, faces, closer, strict=True):
+        features = None if isinstance(it, ToolError) else it.features
+        found[job.attack, level].append((face, features, scores))
 
 
 def same_face(
@@ -111,13 +126,12 @@ def _overlap(first: np.ndarray, second: np.ndarray) -> float:
     return shared / total if total > 0 else 0.0
 
 
-def _replaced(
-    measured: MeasuredDataset, rows: Sequence[tuple[FaceRecord | None, np.ndarray | None]]
-) -> MeasuredDataset:
+def _replaced(measured: MeasuredDataset, rows: Sequence[Row]) -> MeasuredDataset:
     missing = np.full(measured.image_features.shape[1], np.nan, np.float32)
-    features = [missing if row is None else row for _, row in rows]
+    features = [missing if it is None else it for _, it, _ in rows]
     return replace(
         measured,
-        faces=tuple(face for face, _ in rows),
+        faces=tuple(face for face, _, _ in rows),
         image_features=np.array(features, np.float32).reshape(measured.image_features.shape),
+        closer=tuple(scores for _, _, scores in rows),
     )

@@ -15,10 +15,12 @@ from tools.search.scoring import score_faces
 NO_QUERY = ""
 
 
-def verdicts(unattacked: MeasuredDataset, measured: MeasuredDataset) -> np.ndarray:
+def verdicts(
+    unattacked: MeasuredDataset, measured: MeasuredDataset, *, closer: bool = False
+) -> np.ndarray:
     """(n,) the rule's verdicts on the rows of `measured`, with queries from `unattacked`.
 
-    A face lost to the attack is `not assessed`.
+    With `closer`, after the closer look. A face lost to the attack is `not assessed`.
     """
     rule = load_models().rule
     found = np.full(len(measured), NO_QUERY, "<U20")
@@ -34,7 +36,8 @@ def verdicts(unattacked: MeasuredDataset, measured: MeasuredDataset) -> np.ndarr
         )
         for index, face, values in zip(shown, some.faces, scores, strict=True):
             usable = face is not None and face.face.quality.usable
-            found[index] = rule.assess(values, usable=usable).verdict
+            further = measured.closer[index] if closer else {}
+            found[index] = rule.assess({**values, **further}, usable=usable).verdict
     return found
 
 

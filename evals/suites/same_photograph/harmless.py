@@ -23,7 +23,7 @@ from evals.options import EvalOptions
 from evals.runs.samples import SampleWriter
 from evals.suites.same_photograph.edits import watermark
 from tools.errors import SetupError
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.search.query import NoFace, SeveralFaces
 from tools.training.calibration.benchmark_cases import portraits, split_persons
 from tools.training.data.harmless_edits import EDITS

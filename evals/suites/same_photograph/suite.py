@@ -29,7 +29,7 @@ from evals.runs.samples import SampleWriter
 from evals.suites.same_photograph.edits import EDIT_PAIRS, EDITS
 from tools.errors import SetupError
 from tools.faces.alignment import box_from_landmarks
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.metrics import interval, mean
 from tools.search.same_photograph.decision import Alignment, align_features
 from tools.search.same_photograph.local_features import LocalFeatures, local_features

@@ -41,7 +41,7 @@ from evals.suites.same_photograph.negatives import COVERINGS, another_person
 from tools.errors import SetupError, ToolError
 from tools.forge.forgery import forge
 from tools.gallery.records import FaceRecord, ImageRecord
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.metrics import grouped_interval, mean
 from tools.search.checking.unsaved import UnsavedPictures
 from tools.search.query import QueryFace, build_query
@@ -144,6 +144,7 @@ class _WithHits:
     def __init__(self, collection: UnsavedPictures, hits: UnsavedPictures) -> None:
         self.paths_of, self.frames_of = collection.paths_of, collection.frames_of
         self.faces_of, self.layouts = collection.faces_of, collection.layouts
+        self.holds = collection.holds
         self._both = collection, hits
 
     def image(self, image_id: str) -> ImageRecord:

@@ -38,7 +38,8 @@ from tools.detectors.catalogue import MetricRecord, group_differences
 from tools.errors import SetupError, ToolError
 from tools.gallery.indexing.analysis import analyse_photo
 from tools.gallery.records import AnalysedFace, AnalysedImage
-from tools.media.images import decode_photo, hash_distance
+from tools.media.pictures.decoding import decode_photo
+from tools.media.pictures.perceptual_hash import hash_distance
 from tools.metrics.resampling import resamples
 from tools.search.scoring import FaceColumns, detector_scores
 from tools.training.data.face_sources import PUBLISHED, Entry

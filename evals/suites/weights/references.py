@@ -12,12 +12,14 @@ are placed by the labels. The scores are those of `tools.search.reranking.refere
   (negated: low is suspicious) stand beside the scores that are shown.
 - `pointing`: how often the strongest cell of the map was forged, beside the `chance` of a random
   cell; `face_swap` and other changes of the whole face are left out.
+- `by_photos`: `auc` over all families for persons with nine photos or more, each hit compared with
+  1, 2, 4 and 8 others; the hits and their forgeries are the same.
 
 Does not show: generators other than the forge; query photos of other years or cameras.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -45,16 +47,27 @@ from tools.training.data.forgery_pool import through_jpeg
 HITS, PHOTOS = 2, 2
 """Per person: photos used as hits, and photos to compare each with."""
 
+MOST_HITS = 6
+"""Hits of a person with many photos, for the curve over them."""
+
+COUNTS = (1, 2, 4, 8)
+"""Numbers of photos to compare with, where there are that many others."""
+
 LOCAL = ("region_swap", "partial_swap", "inpainting")
 """Families that change only a part of the face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredHit:
-    """One hit: its scores, NaN if missing, and the map's pointing (NaN: whole face)."""
+    """One hit: its scores, NaN if missing, and the map's pointing (NaN: whole face).
+
+    It was compared with so many `photos`; `further` hits are only there for the curve over them.
+    """
 
     person: str
     family: str
+    photos: int
+    further: bool
     scores: Mapping[str, float]
     pointing: float
     chance: float
@@ -63,7 +76,8 @@ class MeasuredHit:
 def run(options: EvalOptions) -> dict[str, object]:
     """AUC and pointing by family; `limit` caps the persons."""
     parts = LoadedModels(Settings.load())
-    rows = list(_measured(parts, options))
+    every = list(_measured(parts, options))
+    rows = [row for row in every if row.photos == PHOTOS and not row.further]
     names = list(rows[0].scores)
     genuine = [row for row in rows if row.family == "authentic"]
     by_family = {
@@ -86,6 +100,24 @@ def run(options: EvalOptions) -> dict[str, object]:
                 "chance": mean([it.chance for it in known]),
             }
             for family in LOCAL
+        },
+        "by_photos": _by_photos(every, options.seed),
+    }
+
+
+def _by_photos(rows: Sequence[MeasuredHit], seed: int) -> dict[str, object]:
+    """AUC of each score by the number of photos, over the persons who have enough of them."""
+    persons = {row.person for row in rows if row.photos == max(COUNTS)}
+    chosen = [row for row in rows if row.person in persons]
+    return {
+        "persons": len(persons),
+        "hits": sum(row.photos == max(COUNTS) and row.family == "authentic" for row in chosen),
+        **{
+            str(count): {
+                name: _auc(name, [row for row in chosen if row.photos == count], seed)
+                for name in (chosen[0].scores if chosen else ())
+            }
+            for count in COUNTS
         },
     }
 
@@ -110,15 +142,21 @@ def _measured(parts: LoadedModels, options: EvalOptions) -> Iterator[MeasuredHit
     asked = [shots for shots in people.values() if len(shots) >= 2][: options.limit]
     for done, shots in enumerate(asked):
         options.progress(done, len(asked), "persons")
-        for number in rng.permutation(len(shots))[:HITS]:
+        hits = MOST_HITS if len(shots) > max(COUNTS) else HITS
+        for place, number in enumerate(rng.permutation(len(shots))[:hits]):
             hit = shots[int(number)]
             others = [shot for shot in shots if shot is not hit]
-            chosen = [others[int(it)] for it in rng.permutation(len(others))[:PHOTOS]]
-            photos = [_look(it.pixels(), it.landmarks, parts) for it in chosen]
+            drawn = [others[int(it)] for it in rng.permutation(len(others))[: max(COUNTS)]]
+            counts = COUNTS if len(drawn) == max(COUNTS) else (min(PHOTOS, len(drawn)),)
+            photos = [_look(it.pixels(), it.landmarks, parts) for it in drawn[: max(counts)]]
             quality = int(rng.integers(75, 96))
             for family, pixels, landmarks, mask in _forms(hit, everyone, rng):
                 look = _look(through_jpeg(pixels, quality), landmarks, parts)
-                yield _measure(hit.person, family, look, photos, mask, parts)
+                for count in counts:
+                    found = _measure(hit.person, family, look, photos[:count], mask, parts)
+                    # A person with one other photo has no more to compare with.
+                    shown = count if len(counts) > 1 else PHOTOS
+                    yield replace(found, photos=shown, further=place >= HITS)
 
 
 def _forms(
@@ -193,7 +231,7 @@ def _measure(
     if mask is not None and family in LOCAL:
         truth = _cells(mask, hit[1], mapped.heatmap.shape, parts)
         points, chance = pointing_game(mapped.heatmap, truth), float(truth.mean())
-    return MeasuredHit(person, family, known, points, chance)
+    return MeasuredHit(person, family, len(photos), False, known, points, chance)
 
 
 def _cells(mask: np.ndarray, face: Face, shape: tuple[int, ...], parts: LoadedModels) -> np.ndarray:

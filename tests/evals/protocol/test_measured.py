@@ -8,7 +8,7 @@ from evals.options import EvalOptions
 from evals.protocol.measured import MAX_FRAMES_PER_VIDEO, MeasuredDataset, measure_dataset
 from tests.support.cases import astronaut_pixels
 from tests.support.clips import write_clip
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 
 
 @pytest.fixture(scope="module")

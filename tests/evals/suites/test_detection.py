@@ -36,7 +36,7 @@ from evals.suites.detection.scores import (
 )
 from evals.suites.detector_table import detector_list
 from evals.suites.detector_table import logit_cache as answers
-from evals.suites.robustness.figures import average_over_levels, caddm_table
+from evals.suites.robustness.figures import FUSED_CLOSER, average_over_levels, caddm_table
 from evals.suites.robustness.perturbations import ATTACKS, CADDM_SIX, LEVELS
 from prompts.zero_shot import PROMPT_SETS
 from tests.evals.suite_run import run_suite
@@ -349,6 +349,9 @@ def test_calibration_figures_are_those_of_its_samples(
     parts = ("claimed", "inconclusive", "denied")
     assert sum(lines[f"forgery.authentic_{it}"] for it in parts) == pytest.approx(1)
     assert (tmp_path / "reliability-identity.png").is_file()
+    assert math.isnan(number(lines["closer_look.forgery.ece"]))  # without the CLIP part
+    assert math.isnan(number(lines["closer_look.forgery.authentic_claimed"]))
+    assert lines["closer_look.forgery.not_measured"] == lines["forgery.n_forged"] + 43
 
 
 def test_robustness_figures_are_those_of_its_samples(data: Manifest, tmp_path: Path) -> None:
@@ -372,6 +375,10 @@ def test_robustness_figures_are_those_of_its_samples(data: Manifest, tmp_path: P
     assert lines["average_over_levels.jpeg.auc.fused"] == pytest.approx(np.mean(levels))
     assert lines["attacks.blur.level_5.identity_cosine"] < 0.99
     assert (tmp_path / "caddm-table.png").is_file()
+    assert 0 <= lines["all_attacks.first.inconclusive"] <= 1
+    for name in ("all_attacks.closer_look", "attacks.jpeg.level_1.closer_look"):  # no CLIP part
+        assert math.isnan(number(lines[f"{name}.real_called_forged"]))
+    assert math.isnan(number(lines[f"unattacked.auc.{FUSED_CLOSER}"]))
     assert (tmp_path / "attacks.png").is_file()
 
 

@@ -12,13 +12,19 @@ import pytest
 from PIL import Image
 
 from assistant import Settings
-from assistant.profile import GROUPS_PREFIX, LoadedModels
+from assistant.profile import LoadedModels
 from evals.options import EvalOptions
 from evals.suites.weights import groups
 from evals.suites.weights.groups import chosen, groups_of, pair_rate, records, run
 from tests.support.cases import astronaut_pixels, other_pixels
 from tools.checkpoints.table import WEIGHTS_DIR
-from tools.detectors.catalogue import GROUPS_FILE, MetricRecord, group_differences, read_metrics
+from tools.detectors.catalogue import (
+    GROUPS_FILE,
+    GROUPS_PREFIX,
+    MetricRecord,
+    group_differences,
+    read_metrics,
+)  # fmt: skip
 from tools.errors import SetupError
 from tools.training.data.face_sources import split_of
 

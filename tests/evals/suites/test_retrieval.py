@@ -39,7 +39,7 @@ from evals.suites.impersonation.search_results import MissedImage, RankedImage, 
 from evals.suites.retrieval.ranking import RetrievalTask, task_from_rows, verification
 from tests.evals.suite_run import run_suite
 from tools.errors import SetupError
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.verdict.rule import Verdict
 
 # -- the protocol, without a picture ---------------------------------------------------------

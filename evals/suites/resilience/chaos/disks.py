@@ -18,7 +18,7 @@ from pathlib import Path
 
 from evals.suites.resilience.chaos import analysers
 from evals.suites.resilience.chaos.kills import faults_of, fork, in_child, wait_for
-from tools.media.images import image_id
+from tools.media.pictures.decoding import image_id
 
 DISK_JOBS = ("index", "rebuild", "upgrade", "forget")
 _FULL_BYTES = (0, 4_096, 20_000, 60_000, 150_000, 400_000)

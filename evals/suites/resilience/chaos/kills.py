@@ -26,7 +26,7 @@ import numpy as np
 from evals.suites.resilience.chaos import analysers
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
-from tools.media.images import image_id
+from tools.media.pictures.decoding import image_id
 
 JOBS = ("index", "search", "rebuild", "upgrade", "forget")
 FAULTS = (

@@ -5,7 +5,7 @@ whenever the process has synced it (fsync, fdatasync). At some moments the proce
 from both folders the files after a power cut are put together: what was synced only, or of every
 later change some blocks of 4 KB. What was acknowledged by then must be there.
 
-Does not show: a disk that reports a sync before it is done, or deletions that are lost.
+Does not show: a disk that reports a sync before it is done, deletions and renamings that are lost.
 """
 
 import shutil
@@ -54,6 +54,19 @@ static void copy(int fd) {
     close(in);
     close(out);
     rename(draft, target);
+}
+
+/* A file keeps what was synced when it gets another name. */
+int rename(const char *old, const char *new) {
+    int (*real)(const char *, const char *) = dlsym(RTLD_NEXT, "rename"), done = real(old, new);
+    const char *from = getenv("UNMASK_CUT_FROM"), *to = getenv("UNMASK_CUT_TO");
+    if (done || !from || !to) return done;
+    if (strncmp(old, from, strlen(from)) || strncmp(new, from, strlen(from))) return done;
+    char kept[PATH_MAX], target[PATH_MAX];
+    snprintf(kept, sizeof kept, "%s%s", to, old + strlen(from));
+    snprintf(target, sizeof target, "%s%s", to, new + strlen(from));
+    if (real(kept, target)) unlink(target); /* never synced, nor what it replaced */
+    return done;
 }
 
 int fsync(int fd) {

@@ -133,11 +133,15 @@ def _bombs(pictures: dict[str, bytes], rng: np.random.Generator) -> Iterator[Hos
     yield bomb("many-texts.png", png[:33] + texts + png[33:])
     empty = b"".join(_chunk(b"IDAT", b"") for _ in range(50_000))
     yield bomb("many-chunks.png", png[:33] + empty + png[33:])
-    yield bomb("frames.png", _moving_png(4_000, frames=3_000))
-    yield bomb("frames.gif", _moving_gif(6_000, frames=3_000))
-    yield bomb("canvas.gif", _moving_gif(14_000, frames=400))
+    yield bomb("frames.png", _moving_png(4_000, frames=3_000), refused=True)
+    yield bomb("frames.gif", _moving_gif(6_000, frames=3_000), refused=True)
+    yield bomb("frames-under-the-limit.png", _moving_png(2_000, frames=299))
+    yield bomb("frames-under-the-limit.gif", _moving_gif(1_000, frames=1_190))
+    yield bomb("canvas.gif", _moving_gif(14_000, frames=400), refused=True)
     yield bomb("loops.gif", pictures["moving.gif"][:-1] * 500)
-    yield bomb("scans.jpg", _many_scans(pictures["progressive.jpg"], scans=3_000, side=9_000))
+    progressive = pictures["progressive.jpg"]
+    yield bomb("scans.jpg", _many_scans(progressive, scans=3_000, side=9_000), refused=True)
+    yield bomb("scans-under-the-limit.jpg", _many_scans(progressive, scans=90, side=14_000))
     yield bomb("restarts.jpg", pictures["baseline.jpg"][:-2] + b"\xff\xd0" * 500_000 + b"\xff\xd9")
     comments = (b"\xff\xfe\xff\xff" + bytes(65533)) * 300
     yield bomb("comments.jpg", b"\xff\xd8" + comments + pictures["baseline.jpg"][2:])
@@ -145,7 +149,8 @@ def _bombs(pictures: dict[str, bytes], rng: np.random.Generator) -> Iterator[Hos
     yield bomb(
         "large.webp", encoded("WEBP", Image.new("RGB", (12_000, 12_000)), method=0, quality=1)
     )
-    yield bomb("pages.tif", _endless_tiff(pages=50_000))
+    yield bomb("pages.tif", _endless_tiff(pages=50_000), refused=True)
+    yield bomb("pages-under-the-limit.tif", _endless_tiff(pages=4_900))
     yield bomb("circle.tif", _endless_tiff(pages=3, circle=True))
     yield bomb("deflate.tif", _deflated_tiff(13_000))
     yield bomb("strips.tif", _tiff({256: 10_000, 257: 10_000, 258: 8, 259: 1, 262: 1, 273: 8,

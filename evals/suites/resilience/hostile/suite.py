@@ -8,7 +8,8 @@ long at one, that is a crash or a hang of that file, and another child goes on w
 `--limit` takes that many files, evenly spaced.
 
 *Slow* is more than 10 s of processor time, that of helpers included: wall time depends on what
-else the machine does. A reason must be one printable line of at most 400 characters. *Wrongly
+else the machine does. A reason must be one printable line of at most 400 characters, behind which
+may stand a list of faces to choose from. *Wrongly
 read*: a file without a whole picture that was taken for one.
 
 Does not show: memory errors of a decoder that do not crash it, or files made to exploit one.
@@ -16,6 +17,7 @@ Does not show: memory errors of a decoder that do not crash it, or files made to
 
 import json
 import math
+import re
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,7 @@ from evals.suites.resilience.hostile.files import KINDS, HostileFile, hostile_fi
 
 LONGEST_S = 10.0
 LONGEST_REASON = 400
+_LISTED = re.compile(r"  \d+: ")
 _SILENCE_S = 120.0  # after that without a new line, the child is stopped
 _CHILD = (
     "import sys; from evals.suites.resilience.hostile.doors import report_from_child; "
@@ -183,8 +186,10 @@ def fault_of(outcome: Outcome) -> str:
 
 
 def is_plain(reason: str) -> bool:
-    """Whether a reason is one printable line of bounded length."""
-    return reason.isprintable() and 8 <= len(reason) <= LONGEST_REASON
+    """Whether a reason is one printable line of bounded length, or such a line and a list."""
+    line, *rest = reason.split("\n")
+    listed = all(it.isprintable() and _LISTED.match(it) for it in rest)
+    return listed and line.isprintable() and 8 <= len(line) <= len(reason) <= LONGEST_REASON
 
 
 def _tally(outcomes: Sequence[Outcome]) -> dict[str, object]:

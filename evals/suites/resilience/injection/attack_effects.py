@@ -210,9 +210,10 @@ class _Page(HTMLParser):
         self.pairs.add((tag, ""))
         for name, value in attrs:
             self.pairs.add((tag, name))
+            # A picture that the page holds, and a place on it, are no addresses elsewhere.
             if name in ("src", "href", "srcset", "action", "data", "poster") and not (
                 value or ""
-            ).startswith("data:image/"):
+            ).startswith(("data:image/", "#")):
                 self.loads.append(f"{tag} {name}={value}")
             if name == "style" and "url(" in (value or ""):
                 self.loads.append(f"{tag} style={value}")

@@ -23,7 +23,7 @@ from assistant.settings import Settings
 from evals.suites.resilience.injection.attacks import Attack
 from tools.faces.analyser import Face
 from tools.forge.forgery import forge
-from tools.media.images import image_id
+from tools.media.pictures.decoding import image_id
 
 GALLERY = "family"
 TARGET = "resynthesis"

@@ -3,6 +3,7 @@
 import json
 import mimetypes
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,12 +43,22 @@ class Tab:
         self._names = {
             it["id"]: it["props"].get("elem_id") or it["type"] for it in config["components"]
         }
+        self._heartbeat = self._opened(httpx.URL(address))
 
     def __enter__(self) -> "Tab":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._heartbeat.close()
         self._http.close()
+
+    def _opened(self, address: httpx.URL) -> socket.socket:
+        """The connection by which a page is open: nothing is read from it, its end closes it."""
+        host, port = address.host, address.port or 80
+        connection = socket.create_connection((host, port), timeout=_SILENCE_S)
+        ask = f"GET /{_API}/heartbeat/{self._session} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n"
+        connection.sendall(ask.encode("ascii"))
+        return connection
 
     def load(self, token: str) -> str:
         """Open the page as a browser that keeps this token ("" for none); returns its token."""
@@ -56,7 +67,7 @@ class Tab:
 
     def new_case(self) -> str:
         """Press "New case"; returns the browser's new token."""
-        self.run("new_case", [None])
+        self.run("new_case", [None, "", False])
         return str(self.shown["browserstate"])
 
     def upload(self, photo: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from assistant.report.pictures.data_uris import data_uri, thumbnail
 from evals.options import EvalOptions
 from tools.errors import SetupError
 from tools.media.hashing import file_sha256
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.training.calibration.benchmark_cases import build_benchmark, portraits, split_persons
 
 GALLERY = "default"

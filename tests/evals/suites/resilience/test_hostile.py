@@ -8,7 +8,14 @@ import pytest
 from evals.options import EvalOptions
 from evals.suites.resilience.hostile.doors import Fate
 from evals.suites.resilience.hostile.files import KINDS, HostileFile, hostile_files
-from evals.suites.resilience.hostile.suite import FAULTS, Outcome, Trial, fault_of, figures
+from evals.suites.resilience.hostile.suite import (
+    FAULTS,
+    Outcome,
+    Trial,
+    fault_of,
+    figures,
+    is_plain,
+)
 
 FILE = HostileFile("a.jpg", "cut off", b"\xff\xd8\xff\xe0", refused=True)
 GOOD = {"file": "a.jpg", "reason": "damaged: copy it again", "error": "", "seconds": 0.1,
@@ -46,6 +53,14 @@ def test_what_is_a_fault(changed: dict[str, object], fault: str) -> None:
     assert found.startswith(fault) and bool(found) == bool(fault)
     assert not fault or any(found.startswith(kind) for kind in FAULTS)
     assert fault_of(Outcome("check", FILE, None, "crashed (-11)")) == "crashed (-11)"
+
+
+def test_a_reason_may_end_with_a_list_of_faces() -> None:
+    """Further lines are numbered, and everything together is short."""
+    line = "'a.jpg' shows 2 faces; say which one is meant with --face a.jpg=N:"
+    assert is_plain(f"{line}\n  1: 90 px wide\n  2: 80 px wide")
+    assert not is_plain(f"{line}\nTraceback") and not is_plain(f"{line}\n  1: \x1b[2J")
+    assert not is_plain(line + "\n  1: 90 px wide" * 30) and not is_plain("\n  1: 90 px wide")
 
 
 def test_files_pass_through_a_door_in_a_child(tmp_path: Path) -> None:
