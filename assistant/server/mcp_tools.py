@@ -28,9 +28,9 @@ from tools.agent_tools.photo_description import Description, image_content_block
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.gallery.record_store import Gallery
-from tools.media.images import UnreadableImage
 from tools.media.paths import walk
 from tools.media.private_files import open_private, private_folder
+from tools.media.skip_reasons import UnreadableImage
 from tools.verdict.handles import quote_untrusted
 
 MAX_FILES = 200

@@ -6,13 +6,14 @@ from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from assistant.server.api import cases, checks, galleries, investigations, simple
 from assistant.server.api.errors import answer_errors
 from assistant.server.api.services import Services
 from assistant.server.api.shapes import ProblemDocument
+from assistant.server.api.unknown import known_parameters
 
 _DESCRIPTION = """Find deepfakes that impersonate a person, on your own machine.
 
@@ -47,9 +48,10 @@ def build_api(
     )  # fmt: skip
     app.state.services = parts
     if routes:
+        known = [Depends(known_parameters)]
         for router in (galleries, checks, investigations, cases):
-            app.include_router(router.router, prefix="/api/v1")
-        app.include_router(simple.router, prefix="/api")
+            app.include_router(router.router, prefix="/api/v1", dependencies=known)
+        app.include_router(simple.router, prefix="/api", dependencies=known)
     answer_errors(app)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app

@@ -4,13 +4,19 @@ import dataclasses
 from typing import Annotated, Any
 
 import anyio.to_thread
-from fastapi import APIRouter, Body, Path
-from pydantic import Field
+from fastapi import APIRouter, Path
 
 from assistant.server.api.errors import documented
 from assistant.server.api.paging import Cursor, Limit, page
 from assistant.server.api.services import Admin, Parts, Reader, Searcher, Services
-from assistant.server.api.shapes import AccessShape, CaseShape, Page, SharesShape, VerifiedCase
+from assistant.server.api.shapes import (
+    AccessShape,
+    CaseShape,
+    Page,
+    SentNames,
+    SharesShape,
+    VerifiedCase,
+)
 from assistant.server.problems import Problem
 from assistant.server.work.case_access import known_names
 from tools.errors import SetupError
@@ -19,7 +25,6 @@ from tools.gallery.access_log import accesses, record_access
 router = APIRouter(prefix="/cases", tags=["cases"])
 
 Id = Annotated[str, Path(pattern=r"^[\w-]{1,64}$", description="A case's id.")]
-Name = Annotated[str, Field(pattern=r"^\w[\w.-]{0,63}$")]
 
 
 @router.get("", response_model=Page[CaseShape], responses=documented())
@@ -62,16 +67,13 @@ async def share_case(
     id: Id,
     who: Searcher,
     parts: Parts,
-    names: Annotated[
-        list[Name],
-        Body(embed=True, max_length=100, description="Accounts that may see it; no others may."),
-    ],
+    sent: SentNames,
 ) -> Any:
     """Share a case with accounts; only its maker and admins may."""
     parts.investigations.case(who, id)
     if not parts.cases.keeps(who, id):
         raise Problem(403, "only its maker and admins share a case: ask one of them")
-    parts.cases.share(id, known_names(parts.settings, names), by=who.name)
+    parts.cases.share(id, known_names(parts.settings, sent.names), by=who.name)
     return _shares(parts, id)
 
 

@@ -1,6 +1,7 @@
 """Every error of the API as one problem document."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -79,7 +80,7 @@ def as_problem(error: Exception) -> Problem:
         case Cancelled():
             return Problem(503, "the request was cancelled")
         case RequestValidationError():
-            told = [f"{_place(it['loc'])}: {it['msg'].lower()}" for it in error.errors()]
+            told = [f"{_place(it['loc'])}: {_reason(it)}" for it in error.errors()]
             return Problem(422, "; ".join(told)[:1000] or "the request does not fit")
         case HTTPException():
             detail = error.detail if isinstance(error.detail, str) else "the request failed"
@@ -89,6 +90,14 @@ def as_problem(error: Exception) -> Problem:
 
 def _place(parts: tuple[Any, ...]) -> str:
     return ".".join(str(part) for part in parts)
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """What does not fit, in lower case but for what it quotes: a pattern's letters matter."""
+    message = str(error["msg"])
+    if "UploadFile" in message:
+        return "should be a file"
+    return message[:1].lower() + message[1:]
 
 
 def _name(photo: object) -> str:

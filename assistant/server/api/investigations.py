@@ -11,7 +11,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 import anyio.to_thread
-from fastapi import APIRouter, Body, File, Form, Path, Query, Request, UploadFile
+from fastapi import APIRouter, File, Form, Path, Query, Request, UploadFile
 from starlette.responses import FileResponse, Response
 
 from assistant.report.case_export import decision_json, findings_json
@@ -29,6 +29,8 @@ from assistant.server.api.shapes import (
     InvestigationShape,
     MapShape,
     Page,
+    SentDecision,
+    SentFormat,
 )
 from assistant.server.api.uploads import kept, without_folder
 from assistant.server.problems import Problem
@@ -38,6 +40,7 @@ from tools.agent_tools.casework_tools import EXPORT_FILES, ExportedReport
 from tools.agent_tools.hit_filter import HitFilter
 from tools.errors import ToolError
 from tools.gallery.access_log import record_access
+from tools.search.query_files import readable
 from tools.search.reranking.reranker import MAX_RERANKED_HITS, iter_readable_photos
 from tools.search.results import Findings, Hit
 
@@ -81,6 +84,8 @@ async def begin(
 
             def work(stop: threading.Event) -> Investigation:
                 check(stop)
+                for path in files.paths:  # a broken one begins no case, which would stay empty
+                    readable(path)
                 found = parts.investigations.begin(who, gallery)
                 claim.made = found.case.id
                 try:
@@ -210,12 +215,12 @@ async def decide(
     request: Request,
     who: Searcher,
     parts: Parts,
-    decision: Annotated[Literal["confirmed", "rejected", "hidden", "none"], Body(embed=True)],
+    sent: SentDecision,
 ) -> Any:
     """Note your decision about a hit; it is signed into the case and changes no verdict."""
     found = await parts.investigation(request, who, id)
     _hit(found, hit)
-    marked = {"hit": hit, "decision": decision}
+    marked = {"hit": hit, "decision": sent.decision}
     _, made = await parts.in_turn(
         request, lambda stop: found.call("mark_hit", marked, who=who, stop=stop)
     )
@@ -240,13 +245,13 @@ async def export(
     request: Request,
     who: Searcher,
     parts: Parts,
-    format: Annotated[str, Body(embed=True, max_length=20, examples=["html", "json", "csv"])],
+    sent: SentFormat,
 ) -> FileResponse:
     """Write the report of an investigation in a format, and send it."""
     found = await parts.investigation(request, who, id)
     _, made = await parts.in_turn(
         request,
-        lambda stop: found.call("export_report", {"format": format}, who=who, stop=stop),
+        lambda stop: found.call("export_report", {"format": sent.format}, who=who, stop=stop),
     )
     assert isinstance(made, ExportedReport)  # noqa: S101 - for the type checker
     return _sent(found.case.id, made.path)

@@ -4,9 +4,9 @@ Findings, hits, checks and comparisons hold further fields (`tools.search.result
 they are passed on unchanged. Null means not measured, never zero.
 """
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Item = TypeVar("Item")
 Probability = float | None
@@ -16,6 +16,33 @@ class Shape(BaseModel):
     """A frozen answer that may hold further fields."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
+
+
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]{0,63}$")]
+
+
+class Sent(BaseModel):
+    """A request's JSON: a field that would be ignored, such as a note, is refused instead."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SentDecision(Sent):
+    """A decision about a hit; `none` takes it back."""
+
+    decision: Literal["confirmed", "rejected", "hidden", "none"]
+
+
+class SentFormat(Sent):
+    """The format of a report."""
+
+    format: str = Field(max_length=20, examples=["html", "json", "csv"])
+
+
+class SentNames(Sent):
+    """The accounts that may see a case; no others may."""
+
+    names: list[Name] = Field(max_length=100)
 
 
 class Page(BaseModel, Generic[Item]):

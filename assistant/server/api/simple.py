@@ -31,7 +31,7 @@ from assistant.server.work.lane import check
 from tools.detectors.protocol import qualified_name
 from tools.errors import ToolError
 from tools.gallery.indexing.analysis import analyse_photo
-from tools.media.images import decode_photo, read_photo
+from tools.media.pictures.decoding import decode_photo, read_photo
 
 router = APIRouter(tags=["simple"])
 

@@ -5,6 +5,7 @@ from typing import Any
 from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from tools.errors import SetupError
+from tools.gallery.indexing.finding import count_gone
 from tools.gallery.record_store import Gallery
 
 _COUNTED = (
@@ -13,7 +14,10 @@ _COUNTED = (
 
 
 def describe_gallery(settings: Settings, name: str) -> dict[str, Any]:
-    """A JSON-able dict; null means that the gallery cannot be read, and `problem` says why."""
+    """A JSON-able dict; null means that the gallery cannot be read, and `problem` says why.
+
+    `missing` files are gone from disk now; null, too, if there are too many to look for each.
+    """
     try:
         with Gallery.open_existing(settings.home, name) as gallery:
             held = gallery.counts()
@@ -24,7 +28,7 @@ def describe_gallery(settings: Settings, name: str) -> dict[str, Any]:
                 "faces": held.faces,
                 "files": held.files,
                 "skipped": held.skipped,
-                "missing": held.missing,
+                "missing": count_gone(gallery),
                 "created": gallery.created,
                 "basis": gallery.retention.basis,
                 "keep_until": gallery.retention.keep_until,

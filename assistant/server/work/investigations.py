@@ -15,7 +15,7 @@ from assistant.case.catalogue import CaseSummary
 from assistant.case.record import Case, names_of
 from assistant.case.recorded_tools import RecordedTools
 from assistant.case.restoring import restore_case
-from assistant.conversation.steps import Failed, Stopped, ToolCall, ToolResult
+from assistant.conversation.steps import DIRECT_CALL, Failed, Stopped, ToolCall, ToolResult
 from assistant.report.case_export import attach_exporter
 from assistant.server.access.roles import Identity
 from assistant.server.work.case_access import CaseAccess, UnknownInvestigation
@@ -62,7 +62,7 @@ class Investigation:
         """
         self.workspace.user = who.name  # several may work in one case, one at a time
         checked = check_arguments(self._recorded.tools, name, arguments)
-        call = ToolCall(name, checked, f"{name}_{len(self.case.entries())}")
+        call = ToolCall(name, checked, f"{DIRECT_CALL}{name}_{len(self.case.entries())}")
         self.workspace.on_progress = lambda *_: check(stop)
         self.case.append(call)
         try:

@@ -216,6 +216,18 @@ def test_an_unknown_path_is_a_problem_and_no_page(server: Server, path: str) -> 
     assert client.delete("/api/v1/galleries").status_code == 405
 
 
+def test_an_unknown_parameter_is_not_passed_over(server: Server) -> None:
+    """A misspelt one is named, with those that there are; the answer is not another list's."""
+    client = client_of(server, "lab")
+    asked = client.get("/api/v1/cases", params={"limt": 1})
+    assert asked.status_code == 422
+    assert "in the query: limt; there are cursor, limit" in asked.json()["detail"]
+    assert "there are none" in client.get("/api/models", params={"all": 1}).json()["detail"]
+    sent = client.post("/api/v1/checks", files={"photos": b"a picture"}, data={"refs": "x"})
+    assert sent.status_code == 422
+    assert "unknown parameters in the form: refs; there are" in sent.json()["detail"]
+
+
 def test_one_token_cannot_ask_without_end(server: Server) -> None:
     """Beyond the limit the answer says when to come back; another token is not affected."""
     server.access.rate = RateLimit(per_minute=60, burst=3)

@@ -105,6 +105,13 @@ def test_decisions_are_signed_with_the_tokens_name_and_reported(
     assert (made["hit"], made["decision"], made["user"]) == ("H2", "confirmed", "ada")
     assert ada.get(f"{base}/decisions").json() == [made]
     assert ada.put(f"{base}/hits/H2/decision", json={"decision": "sure"}).status_code == 422
+    unread = ada.put(f"{base}/hits/H2/decision", json={"decision": "none", "note": "a forum's"})
+    assert (unread.status_code, ada.get(f"{base}/decisions").json()) == (422, [made])
+    small = ada.get(f"{base}/hits/h2").json()["detail"]
+    assert "'^H[1-9]" in small, "the pattern itself, not in lower case"
+    words = ada.post("/api/v1/checks", data={"photos": "words"}).json()["detail"]
+    assert words == "body.photos.0: should be a file"
+    assert ada.get(f"/api/v1/cases/{found['id']}").json()["state"] == "answered"
     table = ada.post(f"{base}/reports", json={"format": "csv"})
     assert "confirmed" in table.text and "attachment" in table.headers["content-disposition"]
     wrong = ada.post(f"{base}/reports", json={"format": "../../etc/passwd"})
@@ -168,6 +175,9 @@ def test_a_query_that_cannot_serve_says_why(ada: TestClient, case: Unmask) -> No
         files=[("photos", ("../../notes.jpg", b"no picture"))],
     )  # fmt: skip
     assert text.json()["detail"].startswith("'notes.jpg': not an image: not a known image")
+    assert (
+        ada.get("/api/v1/cases").json()["items"][0]["state"] == "failed"
+    )  # the group, no empty case
     nowhere = ada.post(
         "/api/v1/investigations", data={"gallery": "none"},
         files=[("photos", ("a.png", b"x"))],

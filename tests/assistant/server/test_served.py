@@ -33,7 +33,7 @@ from tests.support.cases import GALLERY, group_pixels
 from tests.support.paths import ROOT
 from tools.agent_tools.photo_description import image_content_block
 from tools.faces.analyser import Face
-from tools.media.images import image_id
+from tools.media.pictures.decoding import image_id
 
 
 @pytest.fixture(scope="module")

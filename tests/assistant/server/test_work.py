@@ -21,7 +21,7 @@ from assistant.server.work.lane import Cancelled, ModelLane, Turns, check
 from assistant.server.work.ledger import Ledger
 from tests.assistant.server.serving import settings_in
 from tools.errors import ToolError
-from tools.media.images import image_id
+from tools.media.pictures.decoding import image_id
 
 pytestmark = pytest.mark.fast
 
