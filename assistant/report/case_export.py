@@ -23,7 +23,7 @@ from assistant.report.findings_page import report_page
 from assistant.report.pictures.illustrations import illustrate
 from tools.agent_tools.casework_tools import EXPORT_FILES
 from tools.agent_tools.copies import findings_with_copies, group_copies
-from tools.agent_tools.review import Decision, HitNote
+from tools.agent_tools.review.entries import Decision, HitNote
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.gallery.access_log import record_access
@@ -164,7 +164,8 @@ def _row(
     hit: Hit, decision: Decision | None, reviewer_note: HitNote | None, copy_of: int | str
 ) -> list[object]:
     given = hit.assessment
-    note = [given.reason, *given.notes, *(["file missing"] if hit.file_missing else [])]
+    note = [given.reason, *given.notes, *(["file missing"] if hit.file_missing else []),
+            *(["file replaced since it was indexed"] if hit.file_replaced else [])]  # fmt: skip
     return [
         hit.rank,
         hit.verdict,

@@ -9,12 +9,19 @@ import numpy as np
 
 from assistant.report.pictures.blurring import blur_people
 from assistant.report.pictures.data_uris import data_uri, draw_box, draw_numbered_boxes, thumbnail
-from assistant.report.pictures.maps import distance_view, forgery_view
+from assistant.report.pictures.maps import (
+    MapView,
+    change_scale,
+    change_view,
+    distance_view,
+    forgery_view,
+    scale_image,
+)
 from assistant.report.pictures.numbered_faces import numbers_in_words, parse_face_option
 from assistant.report.templating import inconclusive_bands, render_template
 from tools.errors import ToolError
 from tools.media.file_names import printable
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.provenance.findings import LIMITS
 from tools.search.bystanders import Box
 from tools.search.checking.comparison import Comparison
@@ -23,6 +30,7 @@ from tools.search.checking.results import CheckedFace, CheckReport
 from tools.search.query import SeveralFaces
 from tools.search.query_files import FaceNumbers
 from tools.verdict.evidence import Evidence
+from tools.verdict.units import format_factor
 
 _PICTURE_PX, _NUMBERED_PX = 480, 720
 
@@ -57,10 +65,33 @@ def comparison_html(found: Comparison) -> str:
                 ("second", found.second, None),
             )
         ],
-        distance=None if found.face_map is None else distance_view(found.face_map),
+        change=_change(found),
+        scale=scale_image(),
+        distance=_distance(found),
         evidence=_rows(found.evidence),
         problems=[_problem(error, found.first, found.second) for error in found.problems],
     )
+
+
+def _change(found: Comparison) -> dict[str, Any] | None:
+    """The map of what changed in the face, with the ends of its scale as the sentence has them."""
+    mapped, change = found.alignment.change_map, found.alignment.face_change
+    if mapped is None or change is None:
+        return None
+    ends = [f"{format_factor(factor)} times" for factor in change_scale(change)]
+    return {"map": change_view(mapped, change), "ends": ends}
+
+
+def _distance(found: Comparison) -> MapView | None:
+    """The map of the distances; None if it is empty beside the map of what changed.
+
+    Its colours mean more than between two photos of one person: in one photograph, a face can
+    change without that.
+    """
+    mapped = found.face_map
+    if mapped is None or (found.alignment.change_map is not None and not mapped.far):
+        return None
+    return distance_view(mapped)
 
 
 def _view(face: CheckedFace, report: CheckReport, *, everybody: bool) -> dict[str, Any]:

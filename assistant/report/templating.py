@@ -5,6 +5,8 @@ from functools import cache
 from typing import Any
 
 from assistant.report.explained_terms import explained_html, term_meaning
+from assistant.report.remarks import known_limits, own_remarks, sentence_html, typed_html
+from assistant.report.times import local_time, utc_clock
 from tools.verdict.interpretation import describe_question
 from tools.verdict.rule import Assessment
 from tools.verdict.term_lookup import glossary
@@ -33,6 +35,12 @@ def _environment() -> Any:
     made.filters["explained"] = explained_html
     made.filters["meaning"] = term_meaning
     made.filters["asked"] = describe_question
+    made.filters["own_remarks"] = own_remarks
+    made.filters["known_limits"] = known_limits
+    made.filters["sentence"] = sentence_html
+    made.filters["typed"] = typed_html
+    made.filters["when"] = local_time
+    made.filters["utc"] = utc_clock
     made.globals["glossary"] = glossary
     return made
 

@@ -23,7 +23,7 @@ from assistant.report.contents.model import (
 from assistant.report.contents.rates import measured_rates, without_rates
 from prompts import project
 from tools.agent_tools.copies import group_copies
-from tools.agent_tools.review import Decision, HitNote
+from tools.agent_tools.review.entries import Decision, HitNote
 from tools.media.file_names import encodable, printable
 from tools.media.hashing import file_sha256
 from tools.search.model_bundle import ModelBundle

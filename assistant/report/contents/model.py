@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tools.agent_tools.file_dates import DateSource
+from tools.agent_tools.file_facts import DateSource
 from tools.search.results import pictures_in_words
 from tools.verdict.evidence import evidence_title
 from tools.verdict.units import format_value
@@ -227,6 +227,7 @@ class HitItem(Part):
     path: str
     other_paths: tuple[str, ...]
     file_missing: bool
+    file_replaced: bool = False
     image_id: str
     face_id: str
     time_s: float | None
@@ -326,6 +327,7 @@ class Report(Part):
     faces: int
     counts: dict[str, int]
     images_without_face: int
+    videos_without_face: int = 0
     warnings: tuple[str, ...]
     forged_others: str
     exhibits: tuple[Exhibit, ...]
@@ -341,6 +343,11 @@ class Report(Part):
     def compared_in_words(self) -> str:
         """What `compared` counts: `21 images`, `20 images and 1 video`."""
         return pictures_in_words(self.compared, videos=self.videos)
+
+    @property
+    def faceless_in_words(self) -> str:
+        """What `images_without_face` counts, in the same words."""
+        return pictures_in_words(self.images_without_face, videos=self.videos_without_face)
 
 
 def report_json(report: Report) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from assistant.report.contents.model import Exhibit, Report
 from assistant.report.pdf.hits import draw_hit, draw_measurements
 from assistant.report.pdf.page import ReportPdf
+from assistant.report.pdf.summary import draw_summary
 from assistant.report.pictures.illustrations import Illustrations
-from tools.verdict.rule import VERDICTS
+from assistant.report.remarks import known_limits, plain_sentence
+from assistant.report.times import local_time, utc_clock
 
 _HALF_HASH = 32
 
@@ -22,14 +24,16 @@ def report_pdf(report: Report, pictures: Illustrations) -> bytes:
     named = report.case.name if report.case is not None else ""
     pdf = ReportPdf(
         title=f"Unmask report: {named or report.gallery}",
-        running_head=f"Unmask report of {report.made_at}{case}",
+        running_head=f"Unmask report of {local_time(report.made_at)}{case}",
         made_at=report.made_at,
         # In clear text in the file, so that `unmask forget` finds reports about a picture.
         keywords=" ".join(sorted(known)),
     )
-    _summary(pdf, report, pictures)
+    further = draw_summary(pdf, report, pictures)
     pdf.heading("1  Question and propositions")
     _question(pdf, report)
+    for remark in further:
+        pdf.small(f"Of this search: {remark}", after=0.6)
     pdf.heading("2  Exhibits")
     _exhibits(pdf, report)
     pdf.heading("3  Findings")
@@ -51,7 +55,7 @@ def report_pdf(report: Report, pictures: Illustrations) -> bytes:
     pdf.heading("4  Methods and error rates")
     _methods(pdf, report, pictures)
     pdf.heading("5  Limits and alternative explanations")
-    pdf.bullets(report.limits)
+    pdf.bullets([*report.limits, *map(plain_sentence, known_limits(report.warnings))])
     pdf.paragraph("Instead of an impersonation, or of none, the following can explain a finding:")
     pdf.bullets(report.alternatives)
     pdf.heading("6  Custody")
@@ -64,44 +68,6 @@ def _said_of_all(report: Report) -> tuple[str, ...]:
     """The notes that are the same for all hits, if there are several."""
     first, *others = (hit.notes for hit in report.hits) if len(report.hits) > 1 else ((), ())
     return tuple(note for note in first if all(note in notes for notes in others))
-
-
-def _summary(pdf: ReportPdf, report: Report, pictures: Illustrations) -> None:
-    made = report.methods.instruments
-    lines = [
-        f"Collection: {report.gallery}",
-        *([f"Case: {report.case.id}, begun {report.case.began}"] if report.case else []),
-        f"Report made: {report.made_at}" + (f" with Unmask {made.unmask}" if made else ""),
-    ]
-    named = report.case.name if report.case is not None else ""
-    title = "Report on possible impersonations"
-    pdf.title_block(f"{title}: {named}" if named else title, lines)
-    pdf.pictures([(it.image, f"query photo: {it.name}") for it in pictures.queries[:4]], height=38)
-    if len(pictures.queries) > 4:
-        pdf.small(f"and {len(pictures.queries) - 4} more query photos")
-    listed = [it.verdict for it in report.hits]
-    compared = f"{report.compared_in_words} {'was' if report.compared == 1 else 'were'}"
-    pdf.paragraph(
-        f"{compared} compared with the query photos; {len(report.hits)} of them, the leading ones, "
-        "are the exhibits of this report."
-    )
-    rows = [
-        (verdict, f"{report.counts[verdict]:,}", str(listed.count(verdict)))
-        for verdict in VERDICTS
-        if report.counts.get(verdict)
-    ]
-    pdf.rows(("verdict", "of all compared", "in this report"), rows, widths=(60, 40, 40), size=8.5)
-    pdf.notice(
-        "A verdict is a reason to look, not proof. A person must examine every exhibit before "
-        "anything is decided. “No forgery found” does not mean authentic, and “inconclusive” "
-        "supports neither side."
-    )
-    if report.retention:
-        pdf.paragraph(report.retention)
-    for warning in report.warnings:
-        pdf.small(warning, after=0.6)
-    if report.forged_others:
-        pdf.small(report.forged_others, after=0.6)
 
 
 def _question(pdf: ReportPdf, report: Report) -> None:
@@ -192,7 +158,7 @@ def _custody(pdf: ReportPdf, report: Report) -> None:
     pdf.paragraph(f"Hash of the newest entry: {case.head}")
     for problem in case.problems:
         pdf.notice(f"The record is not intact: {problem}.")
-    rows = [(str(it.entry), _clock(it.at), it.what, f"{it.hash[:16]}…") for it in report.custody]
+    rows = [(str(it.entry), utc_clock(it.at), it.what, f"{it.hash[:16]}…") for it in report.custody]
     pdf.rows(("entry", "time (UTC)", "what happened", "hash"), rows, widths=(11, 36, 92, 35),
              size=6.8)  # fmt: skip
     pdf.small(
@@ -201,13 +167,8 @@ def _custody(pdf: ReportPdf, report: Report) -> None:
     )
     if report.access:
         pdf.subheading("Who used the case")
-        seen = [(_clock(it.at), it.who, it.what) for it in report.access]
+        seen = [(utc_clock(it.at), it.who, it.what) for it in report.access]
         pdf.rows(("time (UTC)", "user", "what"), seen, widths=(50, 70, 54), size=6.8)
-
-
-def _clock(at: str) -> str:
-    """An ISO 8601 time in UTC without its offset, which the column's head names."""
-    return at.removesuffix("+00:00").replace("T", " ")
 
 
 def _signature(pdf: ReportPdf, report: Report) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from assistant.report.contents.model import Band, CopyItem, EvidenceItem, HitItem
 from assistant.report.pdf.page import SMALL_PT, Colour, ReportPdf
 from assistant.report.pictures.illustrations import HitPictures, Illustrations
+from assistant.report.times import local_time
 from tools.verdict.interpretation import UNCALIBRATED, describe_question
 from tools.verdict.units import describe_usual, format_percent, format_short, unit_in_words
 
@@ -47,7 +48,7 @@ def draw_hit(
     pdf.keep_together(_HIT_MM)
     _head(pdf, hit, group)
     if not pictures.image:
-        pdf.notice("The file is no longer where it was indexed, so no picture can be shown.")
+        pdf.notice("The picture is no longer where it was indexed, so it cannot be shown.")
     looks = [*_pictures(hit, pictures, shown)]
     pdf.pictures(looks, height=min(_PICTURES_MM, (pdf.epw + _GAP_MM) / len(looks) - _GAP_MM))
     said_by_maps = "; ".join(f"{it.title}: {it.text}" for it in pictures.maps)
@@ -101,11 +102,11 @@ def _head(pdf: ReportPdf, hit: HitItem, group: CopyItem | None) -> None:
     if hit.decision is not None:
         decision = (
             f"Reviewer's decision: {hit.decision.decision} ({hit.decision.user}, "
-            f"{hit.decision.at}); it changes no verdict."
+            f"{local_time(hit.decision.at)}); it changes no verdict."
         )
     if hit.reviewer_note is not None:
         note = hit.reviewer_note
-        decision += f" Reviewer's note: {note.text} ({note.user}, {note.at})"
+        decision += f" Reviewer's note: {note.text} ({note.user}, {local_time(note.at)})"
     if group is not None:
         earliest = f"; the earliest is {group.earliest_in_words}" if group.earliest else ""
         decision += f" Nearly the same picture: {', '.join(group.hits)}{earliest}."

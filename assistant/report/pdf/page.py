@@ -5,6 +5,7 @@ import contextlib
 import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from fpdf import FPDF, FontFace
 from fpdf.enums import TableBordersLayout, XPos, YPos
@@ -15,6 +16,16 @@ MARGIN_MM = 18.0
 TEXT_PT, SMALL_PT, HEADING_PT = 9.5, 7.5, 14.0
 _GREY, _DARK, _LINE = (96, 99, 104), (24, 26, 30), (200, 203, 208)
 Colour = tuple[int, int, int]
+
+
+class Cell(NamedTuple):
+    """A text of a row, cut to one line of `width` mm; `below` it a second line in small letters."""
+
+    text: str
+    width: float
+    below: str = ""
+    colour: Colour = _DARK
+    bold: bool = False
 
 
 class ReportPdf(FPDF):
@@ -146,6 +157,47 @@ class ReportPdf(FPDF):
                 table.row(row)
         self.ln(2)
 
+    def picture_row(self, uri: str | None, cells: Sequence[Cell], *, height: float) -> None:
+        """A row of a fixed height in mm, with a line below: texts, a picture beside the first."""
+        top, x, size = self.get_y(), self.l_margin, SMALL_PT
+        if uri is not None:
+            side = height - 1
+            self.image(_data(uri), x=x + 11, y=top + 0.5, w=side, h=side, keep_aspect_ratio=True)
+        for text, width, below, colour, bold in cells:
+            lines = [(text, size, bold, colour), *([(below, 5.5, False, _GREY)] if below else [])]
+            self.set_y(top + (height - 3.5 * len(lines)) / 2)
+            for shown, points, heavy, ink in lines:
+                self._fonted(points, bold=heavy, colour=ink)
+                self.set_x(x)
+                with self._shaped(drawn := self._cut(self.text_of(shown), width - 1.5)):
+                    self.cell(width, 3.5, drawn, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            x += width
+        self.set_draw_color(*_LINE)
+        self.line(self.l_margin, top + height, x, top + height)
+        self.set_xy(self.l_margin, top + height)
+
+    def _cut(self, text: str, width: float) -> str:
+        """The text, or its ends around an ellipsis if it is wider than `width` mm."""
+        kept, shown = len(text), text
+        while kept > 2 and self.get_string_width(shown) > width:
+            kept = min(kept - 1, int(kept * width / self.get_string_width(shown)) + 1)
+            shown = f"{text[: kept - kept // 3]}…{text[len(text) - kept // 3 :]}"
+        return shown
+
+    @property
+    def room(self) -> float:
+        """The height that is left on this page, in mm."""
+        return float(self.page_break_trigger - self.get_y())
+
+    def height_of(self, text: str, *, size: float = TEXT_PT, indent: float = 0.0) -> float:
+        """The height in mm of a `paragraph` with this text, without what follows it."""
+        self._fonted(size)
+        self.set_x(self.l_margin + indent)
+        lines = self.multi_cell(
+            0, size * 0.47, self.text_of(text), align="L", dry_run=True, output="LINES"
+        )
+        return size * 0.47 * (len(lines) if isinstance(lines, list) else 1)
+
     def pictures(self, shown: Sequence[tuple[str, str]], *, height: float) -> None:
         """Pictures (data URI, caption) side by side, in as many lines as needed; height in mm."""
         gap, caption_mm = 2.2, 3.4
@@ -158,8 +210,8 @@ class ReportPdf(FPDF):
                 self.add_page()
                 top = lowest = self.get_y()
             self.image(
-                io.BytesIO(base64.b64decode(uri.partition(",")[2])), x=x, y=top, w=width, h=height,
-                keep_aspect_ratio=True, alt_text=self.text_of(caption),
+                _data(uri), x=x, y=top, w=width, h=height, keep_aspect_ratio=True,
+                alt_text=self.text_of(caption),
             )  # fmt: skip
             self._fonted(6.5, colour=_GREY)
             self.set_xy(x, top + height + 0.6)
@@ -219,3 +271,7 @@ class ReportPdf(FPDF):
         finally:
             if needed:
                 self.set_text_shaping(False)
+
+
+def _data(uri: str) -> io.BytesIO:
+    return io.BytesIO(base64.b64decode(uri.partition(",")[2]))

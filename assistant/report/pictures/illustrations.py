@@ -20,7 +20,7 @@ from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face
 from tools.media.file_names import printable
-from tools.media.videos import read_pixels_at
+from tools.media.videos.sampling import read_pixels_at, recorded_photo
 from tools.provenance.findings import Provenance
 from tools.provenance.reading import read_provenance
 from tools.search.bystanders import Box, other_people
@@ -118,8 +118,8 @@ def _hit_pictures(
     hit: Hit, photos: Sequence[FaceInImage], query: Query, *, models: ModelBundle | None
 ) -> HitPictures:
     try:
-        pixels = read_pixels_at(hit.path, hit.time_s)
-    except ToolError:  # moved or deleted since it was indexed; the report says so
+        pixels = recorded_photo(hit.path, hit.image_id, hit.time_s).pixels
+    except ToolError:  # moved, deleted or replaced since it was indexed; the report says so
         return HitPictures(None, None, (), (), None, version_view(hit, None))
     provenance: Provenance | None = None
     with contextlib.suppress(ToolError):

@@ -1,9 +1,10 @@
 """Maps over a hit's face as pictures, with a description and their limits.
 
-Three kinds: signs of forgery found by the detector (`tools.localisers`), distances of the face from
-the query photos (`tools.search.reranking.reference_comparison`), and outliers in the whole picture
-(`tools.search.reranking.patch_grid`). Page and report show the same pictures;
-`assistant.report.pictures.further_maps` has more.
+Three kinds for a hit: signs of forgery found by the detector (`tools.localisers`), distances of
+the face from the query photos (`tools.search.reranking.reference_comparison`), and outliers in the
+whole picture (`tools.search.reranking.patch_grid`). Page and report show the same pictures;
+`assistant.report.pictures.further_maps` has more. For two copies of one photograph: how much the
+face changed (`tools.search.same_photograph.face_change`).
 """
 
 import contextlib
@@ -27,10 +28,14 @@ from tools.search.reranking.reference_comparison import (
     ReferenceMap,
     reference_map,
 )
+from tools.search.same_photograph.face_change import ChangeMap
 from tools.verdict.clauses import join_with_and
+from tools.verdict.template_writer import CHANGED_FACTOR
 
 FORGERY_MAP_TITLE, DISTANCE_MAP_TITLE, PICTURE_MAP_TITLE = "Heat map", "Distance map", "Picture map"
+CHANGE_MAP_TITLE = "Change map"
 _FACE_PX = 240
+_LEAST_RED = 10.0  # times the surroundings: a face that hardly changed stays grey
 _COMPARED = {
     FORGERY_MAP_TITLE: "the heat map compares the face with forgeries that were learnt",
     DISTANCE_MAP_TITLE: "the distance map compares it with the query photos",
@@ -65,6 +70,36 @@ def distance_view(mapped: ReferenceMap) -> MapView:
         mapped.text,
         mapped.limits,
     )
+
+
+def change_scale(change: float) -> tuple[float, float]:
+    """The factors from which a place of the map is coloured, and is red.
+
+    `change` is the log of the factor that is said of the whole face: its places are red.
+    """
+    return CHANGED_FACTOR, max(_LEAST_RED, float(np.exp(change)))
+
+
+def change_view(mapped: ChangeMap, change: float) -> MapView:
+    """The map of what changed in the face of one photograph, on the `change_scale`, by its log."""
+    least, most = change_scale(change)
+    enlarged = _FACE_PX / max(mapped.crop.shape[:2])
+    crop = cv2.resize(mapped.crop, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_LINEAR)
+    heat = np.log(mapped.times / least)
+    return MapView(
+        CHANGE_MAP_TITLE,
+        data_uri(overlay_heatmap(crop, heat, full_heat=float(np.log(most / least)))),
+        "how many times as much each place changed as the surroundings of the face",
+        "Grey places changed less than that, as compression changes them too. It does not show "
+        "which of the two photos was altered.",
+    )
+
+
+def scale_image() -> str:
+    """The colours of a map, from the least heat that is drawn to the most, as a data URI."""
+    grey = np.full((12, _FACE_PX, 3), 128, np.uint8)
+    ramp = np.tile(np.linspace(0, FULL_HEAT, _FACE_PX, dtype=np.float32), (len(grey), 1))
+    return data_uri(overlay_heatmap(grey, ramp))
 
 
 def picture_view(mapped: PatchMap, shown: np.ndarray) -> MapView:

@@ -11,7 +11,7 @@ from assistant.report.pictures.data_uris import draw_numbered_boxes
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.media.file_names import printable
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 from tools.media.private_files import open_private, private_folder
 from tools.search.query import SeveralFaces
 from tools.search.query_files import FaceNumbers

@@ -1,5 +1,6 @@
 """A hit beside another version of its photograph, aligned, with the place that differs marked."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,7 @@ import numpy as np
 from assistant.report.pictures.blurring import blur_people
 from assistant.report.pictures.data_uris import data_uri
 from tools.errors import ToolError
-from tools.media.images import read_photo
-from tools.media.videos import frame_at
+from tools.media.videos.sampling import recorded_photo
 from tools.search.bystanders import Box
 from tools.search.results import Hit, HitVersion
 from tools.search.same_photograph.registration import overlap_frame
@@ -81,14 +81,8 @@ def _altered(hit: Hit) -> str:
 def _pixels(version: HitVersion) -> np.ndarray | None:
     """The other picture as it was indexed, from any of its files."""
     for path in version.paths:
-        try:
-            if version.time_s is not None:
-                return frame_at(path, version.time_s)
-            photo = read_photo(path)
-        except ToolError:
-            continue  # deleted since
-        if photo.id == version.image_id:
-            return photo.pixels
+        with contextlib.suppress(ToolError):  # deleted or replaced since
+            return recorded_photo(path, version.image_id, version.time_s).pixels
     return None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from assistant.report.case_export import CSV_COLUMNS, findings_json, hits_csv
 from tests.support.made.listed_hits import findings, hit
-from tools.agent_tools.review import Decision
+from tools.agent_tools.review.entries import Decision
 
 pytestmark = pytest.mark.fast
 

@@ -20,7 +20,7 @@ from assistant.report.pictures.illustrations import Illustrations, illustrate
 from tests.assistant.report.test_report import KEYPOINTS, _query
 from tests.support.made.listed_hits import findings
 from tests.tools.verdict.test_rule import HIGH, RULE, scores
-from tools.agent_tools.review import Decision, HitNote
+from tools.agent_tools.review.entries import Decision, HitNote
 from tools.search.results import Hit
 from tools.verdict.evidence import collect_evidence
 from tools.verdict.rule import VerdictRule

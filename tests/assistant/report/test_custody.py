@@ -8,7 +8,7 @@ from assistant.case.catalogue import archive_case, duplicate_case, rename_case
 from assistant.case.record import Case
 from assistant.case.signed.signing import SigningKeys
 from assistant.report.contents.custody import custody_items
-from tools.agent_tools.review import HitNote
+from tools.agent_tools.review.entries import HitNote
 
 pytestmark = pytest.mark.fast
 

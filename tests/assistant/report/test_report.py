@@ -15,8 +15,12 @@ from assistant.report.pictures.maps import (
     MapView,
     what_maps_compare,
 )
+from assistant.report.remarks import known_limits, own_remarks, plain_sentence, sentence_html
 from tests.tools.verdict.test_rule import HIGH, RULE, scores
+from tools.detectors.catalogue import GROUPS_PREFIX
+from tools.errors import SetupError
 from tools.faces.analyser import Face, FaceQuality
+from tools.media.pictures.decoding import image_id
 from tools.search.query import Query
 from tools.search.reranking.reference_comparison import PATCH_DISTANCE
 from tools.search.results import Findings, Hit, count_verdicts
@@ -28,7 +32,10 @@ pytestmark = pytest.mark.fast
 KEYPOINTS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
 
 
-def _page(tmp_path: Path, name: str, *, exists: bool, texts: PngInfo | None = None) -> str:
+def _page(
+    tmp_path: Path, name: str, *, exists: bool, texts: PngInfo | None = None,
+    warnings: tuple[str, ...] = (), replaced: bool = False,
+) -> str:  # fmt: skip
     photo = tmp_path / "query.png"
     Image.fromarray(np.full((120, 100, 3), 127, np.uint8)).save(photo)
     hit_path = tmp_path / name
@@ -39,11 +46,12 @@ def _page(tmp_path: Path, name: str, *, exists: bool, texts: PngInfo | None = No
     measured = scores(HIGH, None)
     assessment = RULE.assess(measured, usable=True)
     evidence = collect_evidence(measured, RULE.references)
-    hit = Hit(1, "x:0", "x", (hit_path,), (10.0, 10.0, 90.0, 110.0),
+    shown = image_id(hit_path.read_bytes()) if exists and not replaced else "x"
+    hit = Hit(1, "x:0", shown, (hit_path,), (10.0, 10.0, 90.0, 110.0),
               tuple((float(x), float(y)) for x, y in KEYPOINTS), assessment, evidence,
               render(explain(assessment, evidence)))  # fmt: skip
     findings = Findings((photo,), ("q",), "case", "pocket", (hit,), 1,
-                        count_verdicts([hit.verdict]), 0, ())  # fmt: skip
+                        count_verdicts([hit.verdict]), 0, warnings)  # fmt: skip
     told = list[tuple[int, int]]()
     page = write_report(
         findings, _query(photo), tmp_path / "page.html", rule=RULE,
@@ -51,6 +59,24 @@ def _page(tmp_path: Path, name: str, *, exists: bool, texts: PngInfo | None = No
     )  # fmt: skip
     assert told == [(0, 1), (1, 1)], "drawing takes seconds for each hit and says how far it is"
     return page.read_text()
+
+
+def test_no_other_picture_stands_beside_a_verdict(tmp_path: Path) -> None:
+    """Under the same name lay another person's picture, which the report showed as the hit."""
+    page = _page(tmp_path, "hit.png", exists=True, replaced=True)
+    assert "The image of hit 1" not in page and "the picture is no longer where" in page
+    assert "Nothing in the file speaks of its origin" not in page, "it is another file's"
+    assert "The image of hit 1" in _page(tmp_path, "hit.png", exists=True)
+
+
+def test_a_report_is_never_written_as_another_format(tmp_path: Path) -> None:
+    """A word processor would not open HTML that is called .docx."""
+    photo = tmp_path / "q.png"
+    findings = Findings((photo,), ("q",), "case", "pocket", (), 0, count_verdicts([]), 0, ())
+    for name in ("page.docx", "page.csv", "page"):
+        with pytest.raises(SetupError, match=r"ends in \.html, \.htm, \.pdf or \.json"):
+            write_report(findings, _query(photo), tmp_path / name, rule=RULE)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_hits_provenance_is_shown_as_text_and_decides_nothing(tmp_path: Path) -> None:
@@ -104,3 +130,24 @@ def test_one_sentence_says_what_the_maps_compare() -> None:
     both = what_maps_compare([heat, distance], (PATCH_DISTANCE,))
     used = "the verdict uses the mean distance behind the distance map, and no other map."
     assert both.endswith(used)
+
+
+def test_known_limits_are_no_remark_of_one_search() -> None:
+    """They stand once, below; commands are marked by type, and nothing of a file is markup."""
+    rates = f"{GROUPS_PREFIX}under 18: 41 %; `unmask detectors` lists all differences"
+    told = [rates, "left out: <b>a`b.png</b> is damaged"]
+    assert own_remarks(told) == told[1:] and known_limits(told) == told[:1]
+    assert sentence_html(rates) == (
+        "Error rates by group: under 18: 41 %; <code>unmask detectors</code> lists all differences."
+    )
+    assert sentence_html(told[1]) == "Left out: &lt;b&gt;a`b.png&lt;/b&gt; is damaged."
+    assert plain_sentence(rates).endswith("; unmask detectors lists all differences.")
+
+
+def test_known_limits_stand_below_the_hits(tmp_path: Path) -> None:
+    """The page's list of findings begins with what is about this search."""
+    rates = f"{GROUPS_PREFIX}under 18: 41 %; `unmask detectors` lists all differences"
+    page = _page(tmp_path, "hit.png", exists=True, warnings=(rates, "the face in Q1 is small"))
+    assert page.index("The face in Q1 is small.") < page.index("<article")
+    assert page.index("Error rates by group") > page.index("Limits and alternative explanations")
+    assert page.count("Error rates by group: under 18") == 1 and "`" not in page
