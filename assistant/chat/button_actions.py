@@ -5,7 +5,7 @@ different face, and an older page must not act on that one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.conversation.steps import ToolCall
@@ -79,7 +79,8 @@ def plan_hit_action(
             return ActionTurn(_why(hit), _about(handle, ToolCall("score_fake", look)))
         case "sure":
             question = f"How sure are you about {handle}?"
-            return ActionTurn(question, _about(handle, ToolCall("score_fake", look)))
+            directed = replace(_about(handle, ToolCall("score_fake", look)), cites=_versions(hit))
+            return ActionTurn(question, directed)
         case "where":
             question = f"Where does {handle} look forged?"
             return ActionTurn(question, _about(handle, ToolCall("locate_artifacts", look)))
@@ -160,6 +161,11 @@ def plan_example(text: str) -> ActionTurn | None:
 
 def _about(handle: str, call: ToolCall) -> PlannedTurn:
     return PlannedTurn((call,), about=handle)
+
+
+def _versions(hit: Hit) -> str:
+    """What is proven about two versions of a photograph, which no certainty may leave out."""
+    return f"[{hit.handle}.E34]. [{hit.handle}.E37]." if hit.version is not None else ""
 
 
 def _why(hit: Hit) -> str:

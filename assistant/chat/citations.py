@@ -118,10 +118,17 @@ def references_html(text: str, fact: FactLookup, *, subject: str = "") -> str:
 
 
 def escape_html(text: str) -> str:
-    """Escape untrusted text as HTML on one line; no part of it is read as markup."""
+    """Escape untrusted text as HTML on one line; no part of it is read as markup.
+
+    A command of Unmask in backticks is marked by its type.
+    """
     # A Markdown renderer may see this first: its special characters become character references.
     escaped = escape(text).replace("\n", "<br>")
-    return re.sub(r"[\\`*_\[\]!$~|:]", lambda match: f"&#{ord(match[0])};", escaped)
+    plain = re.sub(r"[\\`*_\[\]!$~|:]", lambda match: f"&#{ord(match[0])};", escaped)
+    return _COMMAND.sub(r"<code>\1</code>", plain)
+
+
+_COMMAND = re.compile(r"&#96;((?:unmask |--)(?:&#(?!96;)\d+;|[^&<>])+)&#96;")
 
 
 def _chip(handle: str, fact: Fact | None, *, valued: bool = True) -> str:

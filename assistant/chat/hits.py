@@ -28,11 +28,13 @@ from assistant.report.templating import inconclusive_bands, render_template
 from tools.agent_tools.casework_tools import EXPORT_FORMATS
 from tools.agent_tools.copies import NEAR_BITS, group_copies
 from tools.agent_tools.hit_filter import DECISIONS
-from tools.agent_tools.review import MAX_NOTE_LENGTH, HitList, Review
+from tools.agent_tools.review.entries import MAX_NOTE_LENGTH
+from tools.agent_tools.review.listing import HitList
+from tools.agent_tools.review.review import Review
 from tools.errors import ToolError
 from tools.localisers import Localisation
 from tools.media.file_names import printable
-from tools.media.images import hash_distance, perceptual_hash
+from tools.media.pictures.perceptual_hash import hash_distance, perceptual_hash
 from tools.provenance.findings import LIMITS, Provenance
 from tools.provenance.reading import read_provenance
 from tools.search.bystanders import Box
@@ -145,11 +147,13 @@ def hits_html(
         resting=resting,
         filter=listed.filter.describe() if listed else "",
         limits=listed.limits if listed else "",
-        hidden=review.hidden_by(review.by) if review and listed and listed.hidden else {},
+        hidden=review.hidden_by(review.authors.by) if review and listed and listed.hidden else {},
         review=review,
         decisions=decisions,
         notes=notes,
-        decision_heading=review.column("decision", [*decisions.values()])[0] if review else "",
+        decision_heading=(
+            review.authors.column("decision", [*decisions.values()])[0] if review else ""
+        ),
         decided=[
             it
             for it in DECISIONS
@@ -250,7 +254,7 @@ def detail_html(
         picture=picture,
         version=version_view(hit, image, others=people),
         further=further,
-        origin=_origin(hit),
+        origin=None if image is None else _origin(hit),
         impression=impression,
         impression_label=IMPRESSION_LABEL,
         limits=LIMITS,

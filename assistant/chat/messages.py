@@ -37,14 +37,18 @@ _TITLES = {
     "gallery_summary": "Look into the gallery",
     "list_hits": "Filter the hits",
     "more_hits": "List more hits",
-    "mark_hit": "Note your decision",
+    "mark_hit": "Note the decision",
     "undo": "Undo",
     "export_report": "Export the report",
     "explain_term": "Explain a word",
     "about_unmask": "About Unmask",
     "note_hit": "Keep a note",
+    "reviewed": "Look up decisions and notes",
+    "file_facts": "Read what the file says",
 }
 _SHOWN_CHARACTERS = 4000
+_TELLING_S = 1.0
+"""Seconds from which a step says how long it took."""
 
 
 class ChatTranscript:
@@ -87,7 +91,7 @@ class ChatTranscript:
     def add(self, step: Step, fact: FactLookup) -> None:
         """Add a finished step; `fact` looks up its citations, with the values at that time."""
         self._draft = self._waiting = ""
-        self._offers = step.offers if isinstance(step, ModelText) else ()
+        self._offers = ()
         match step:
             case UserTurn():
                 self._told.append({"role": "user", "content": self._asked(step)})
@@ -100,6 +104,8 @@ class ChatTranscript:
                 self._told.append(_said(_ending(step)))
             case ModelText() | Explanation():
                 self._told.append(_said(_answer(step, fact)))
+        if isinstance(step, ModelText):  # a page may read at any moment: not beside the last answer
+            self._offers = step.offers
 
     def notice(self, text: str) -> None:
         """Add a sentence from the application to the user, outside the case.
@@ -129,13 +135,15 @@ class ChatTranscript:
         if result.call_id not in self._calls:
             return
         message, call = self._calls.pop(result.call_id)
+        took = result.duration_s
         shown = message | {
             "content": _code(f"{call.name}\n{_lines(call.arguments)}") + _code(_lines(result.data)),
             "metadata": {
                 "title": _title(call),
                 "status": "done",
-                "duration": round(result.duration_s, 2),
                 "log": result.found,
+                # Gradio would show what is done at once as "(10.0ms)".
+                **({"duration": round(took, 1)} if took >= _TELLING_S else {}),
             },
         }
         self._told = [shown if told is message else told for told in self._told]

@@ -1,6 +1,6 @@
 """Gradio layout of the chat page: conversation and findings side by side, galleries above.
 
-Only layout and wiring; the behaviour is in `handlers`. No component receives a gallery's file:
+Only layout and wiring; the behaviour is in `events`. No component receives a gallery's file:
 pictures are small and embedded, so no part of a case can be fetched by its address.
 """
 
@@ -11,7 +11,8 @@ from typing import Any, Literal, NamedTuple
 import gradio as gr
 
 from assistant.chat.button_actions import EXAMPLE_TURNS
-from assistant.chat.handlers import CASES_TAB, CHECK_TAB, EventHandlers
+from assistant.chat.events.handlers import CASES_TAB, EventHandlers
+from assistant.chat.events.photo_checks import CHECK_TAB, COMPARE_TAB, PhotoChecks
 from assistant.chat.hits import placeholder_html
 from assistant.chat.users.permissions import PageUsers
 from assistant.report.templating import render_template
@@ -41,7 +42,15 @@ _TAKE_MARK_JS = """() => {
   return mark;
 }"""
 
+_APART = (
+    "Nothing of this is kept: the photos are deleted once they were looked at. It belongs to no "
+    "case: your conversation and findings wait under “Search a collection”."
+)
 _PROMISE = "Nothing leaves this machine. Scores are fallible: a person must check every hit."
+
+
+_WATCHING: dict[str, Any] = {"concurrency_id": "watching", "concurrency_limit": 32}
+"""Events that only look at work which goes on without them."""
 
 
 class ConversationPane(NamedTuple):
@@ -78,12 +87,13 @@ class UploadPanel(NamedTuple):
 
 
 class CheckPanel(NamedTuple):
-    """Two boxes for files, the choice of a face, and the button that looks at them."""
+    """Two boxes for files, the choice of a face, a button that looks at them, one that clears."""
 
     first: gr.File
     second: gr.File
     face: gr.Textbox
     look: gr.Button
+    clear: gr.Button
 
 
 class ShelfPanel(NamedTuple):
@@ -108,12 +118,13 @@ def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
         bar = _bar()
         tabs, panel, check, compare, shelf = _tasks(folders)
         with gr.Row(elem_id="unmask-main", equal_height=False):
-            pane, shown = _talk(), _shown()
-        _wire_session(page, handlers, token, browser, bar, pane, shown)
+            pane, (shown, checked, compared) = _talk(), _shown()
+        _wire_session(page, handlers, token, browser, bar, pane, shown, shelf)
         _wire_talk(handlers, token, bar, pane, shown)
         _wire_galleries(page, handlers, token, browser, bar, panel, shown, pane)
-        _wire_checks(handlers, check, compare, shown)
-        _wire_handoff(page, handlers, tabs, check, shown)
+        _wire_checks(check, checked, handlers.checks.check)
+        _wire_checks(compare, compared, handlers.checks.compare)
+        _wire_handoff(page, handlers.checks, tabs, check, checked)
         _on(page.load, handlers.account, [], [account, tabs, shelf.cases])
         _wire_cases(handlers, shelf, token, [token, browser, bar.gallery, pane.chat, *shown,
                                              pane.composer])  # fmt: skip
@@ -146,17 +157,21 @@ def _tasks(folders: list[str]) -> tuple[gr.Tabs, UploadPanel, CheckPanel, CheckP
                 "Photos to check", "Authentic photos of the person (optional)", "Check",
                 name="unmask-check", count="multiple",
             )  # fmt: skip
-        with gr.Tab("Compare two photos"):
+        with gr.Tab("Compare two photos", id=COMPARE_TAB):
             compare = _check_panel(
                 "First photo", "Second photo", "Compare", name="unmask-compare", count="single"
             )
         with gr.Tab("Cases", id=CASES_TAB) as tab:
             with gr.Row(equal_height=True):
                 text = gr.Textbox(
-                    label="Search the cases", placeholder="a word of the name, question or gallery",
+                    "", label="Search the cases",
+                    placeholder="a word of the name, question or gallery",
                     max_lines=1, scale=4, elem_id="unmask-cases-text",
                 )  # fmt: skip
-                archived = gr.Checkbox(label="Archived cases, too", scale=1, min_width=160)
+                archived = gr.Checkbox(
+                    label="Archived cases, too", scale=1, min_width=160,
+                    elem_id="unmask-cases-archived",
+                )  # fmt: skip
             cases = gr.HTML(
                 "", apply_default_css=False, elem_id="unmask-cases", js_on_load=_CASES_JS
             )
@@ -180,7 +195,9 @@ def _check_panel(
                 max_lines=1, elem_id=f"{name}-face",
             )  # fmt: skip
             look = gr.Button(button, size="sm", variant="primary")
-    return CheckPanel(boxes[0], boxes[1], face, look)
+            clear = gr.Button("Clear the result", size="sm", elem_id=f"{name}-clear")
+    gr.HTML(f'<p class="unmask apart">{_APART}</p>', apply_default_css=False)
+    return CheckPanel(boxes[0], boxes[1], face, look, clear)
 
 
 def _panel(folders: list[str]) -> UploadPanel:
@@ -217,19 +234,29 @@ def _talk() -> ConversationPane:
         box = gr.MultimodalTextbox(
             label="Your message", show_label=False, file_types=IMAGE_TYPES + VIDEO_TYPES,
             file_count="multiple", sources=["upload"], max_lines=6, elem_id="unmask-composer",
-            placeholder="Drop a photo and ask: find fakes of them", stop_btn=False,
+            placeholder="Drop a photo, ask for fakes", stop_btn=False,
             interactive=False,  # until the page has identified its case
         )  # fmt: skip
     return ConversationPane(chat, box)
 
 
-def _shown() -> FindingsPane:
-    with gr.Column(scale=9, min_width=320, elem_id="unmask-findings"), gr.Row(equal_height=False):
-        with gr.Column(scale=5, min_width=320):
-            findings = _live_html(placeholder_html(), "unmask-list")
-        with gr.Column(scale=7, min_width=340):
-            detail = _live_html("", "unmask-one")
-    return FindingsPane(findings, detail)
+def _shown() -> tuple[FindingsPane, gr.HTML, gr.HTML]:
+    """The findings, a check and a comparison; the style sheet shows the one of the open tab.
+
+    Beside a check there is neither the conversation nor the findings: they belong to a case, which
+    knows nothing of the check.
+    """
+    with gr.Column(scale=9, min_width=320, elem_id="unmask-findings"):
+        with gr.Row(equal_height=False, elem_id="unmask-found"):
+            with gr.Column(scale=5, min_width=320):
+                findings = _live_html(placeholder_html(), "unmask-list")
+            with gr.Column(scale=7, min_width=340):
+                detail = _live_html("", "unmask-one")
+        checked, compared = (
+            gr.HTML("", elem_id=name, apply_default_css=False)
+            for name in ("unmask-checked", "unmask-compared")
+        )
+    return FindingsPane(findings, detail), checked, compared
 
 
 def _live_html(value: str, name: str) -> gr.HTML:
@@ -244,10 +271,12 @@ def _wire_session(
     bar: Toolbar,
     pane: ConversationPane,
     shown: FindingsPane,
+    shelf: ShelfPanel,
 ) -> None:
     whole = [pane.chat, *shown, pane.composer]
-    _on(page.load, handlers.load, [browser], [token, browser, bar.gallery, *whole])
-    _on(bar.new_case.click, handlers.new_case, [token], [token, browser, *whole])
+    _on(page.load, handlers.load, [browser], [token, browser, bar.gallery, *whole], **_WATCHING)
+    _on(bar.new_case.click, handlers.new_case, [token, shelf.text, shelf.archived],
+        [token, browser, *whole, shelf.cases])  # fmt: skip
 
 
 def _wire_talk(
@@ -285,8 +314,7 @@ def _wire_galleries(
     here = [token, bar.gallery]
     progress = [panel.progress, bar.gallery, panel.files]
     adding = {"concurrency_id": "adding", "concurrency_limit": 8}
-    watching = {"concurrency_id": "watching", "concurrency_limit": 32}
-    _on(page.load, handlers.current_job, [browser], [panel.progress], **watching)
+    _on(page.load, handlers.current_job, [browser], [panel.progress], **_WATCHING)
     _on(bar.gallery.input, handlers.switch, here, [*shown])
     _on(panel.add_files.click, handlers.add_files, [*here, panel.files], progress, **adding)
     _on(panel.add_folder.click, handlers.add_folder, [*here, panel.folder], progress, **adding)
@@ -295,21 +323,19 @@ def _wire_galleries(
     _on(bar.demo.click, handlers.demo, [token], view, **adding)
 
 
-def _wire_checks(
-    handlers: EventHandlers, check: CheckPanel, compare: CheckPanel, shown: FindingsPane
-) -> None:
-    busy = {"concurrency_id": "checking", "concurrency_limit": 2}
-    for panel, handler in ((check, handlers.check), (compare, handlers.compare)):
-        given = [panel.first, panel.second, panel.face]
-        _on(panel.look.click, handler, given, [*shown, *given], **busy)
+def _wire_checks(panel: CheckPanel, result: gr.HTML, handler: Callable[..., Any]) -> None:
+    given = [panel.first, panel.second, panel.face]
+    _on(panel.look.click, handler, given, [result, *given],
+        concurrency_id="checking", concurrency_limit=2)  # fmt: skip
+    panel.clear.click(None, None, [result], js='() => ""', api_visibility="private")
 
 
 def _wire_handoff(
-    page: gr.Blocks, handlers: EventHandlers, tabs: gr.Tabs, check: CheckPanel, shown: FindingsPane
+    page: gr.Blocks, checks: PhotoChecks, tabs: gr.Tabs, check: CheckPanel, result: gr.HTML
 ) -> None:
     mark = gr.Textbox(visible=False)
     given = [check.first, check.second, check.face]
-    _on(page.load, handlers.check_handed, [mark], [tabs, *shown, *given], js=_TAKE_MARK_JS,
+    _on(page.load, checks.check_handed, [mark], [tabs, result, *given], js=_TAKE_MARK_JS,
         concurrency_id="checking")  # fmt: skip
 
 
@@ -320,9 +346,9 @@ def _wire_cases(
         return
     wanted = [shelf.text, shelf.archived]
     for event in (shelf.tab.select, shelf.text.change, shelf.archived.change):
-        _on(event, handlers.cases.html, wanted, [shelf.cases])
-    _on(shelf.cases.act, handlers.cases.act, wanted, [shelf.cases])
-    _on(shelf.cases.enter, handlers.open_case, [token], whole)
+        _on(event, handlers.cases.html, [*wanted, token], [shelf.cases])
+    _on(shelf.cases.act, handlers.cases.act, [*wanted, token], [shelf.cases])
+    _on(shelf.cases.enter, handlers.open_case, [token, *wanted], [*whole, shelf.cases])
 
 
 def _on(

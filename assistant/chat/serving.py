@@ -5,7 +5,6 @@ monitoring, and none of Gradio's API and MCP: its login does not protect MCP. No
 machine is readable through the server.
 """
 
-import functools
 import webbrowser
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from assistant.agent.agent import Agent
-from assistant.agent.requests.loading import load_request_reader, load_stand_in
+from assistant.agent.requests.loading import StandIn, load_request_reader
 from assistant.agent.requests.reader import ReadsRequests
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore
@@ -30,9 +29,11 @@ from assistant.settings import Settings, set_upload_dir
 from tools.errors import SetupError
 from tools.media.private_files import private_folder, restrict_permissions, set_private_umask
 
-_OF_LAUNCH = ("server_name", "server_port", "auth", "share")
+_OF_LAUNCH = ("server_name", "server_port", "auth", "share", "state_session_capacity")
 _STATIC = Path(__file__).parent / "static"
 MAX_UPLOAD_SIZE = "64mb"
+MAX_OPEN_PAGES = 1000
+"""Gradio forgets the page used longest ago when more were opened; loaded again, it is there."""
 _FONTS = ("system-ui", "sans-serif")
 _FIXED_FONTS = ("ui-monospace", "monospace")
 
@@ -120,7 +121,7 @@ def build_app(
     set_private_umask()  # Gradio's copies of uploads too
     set_upload_dir(uploads)
 
-    from assistant.chat.handlers import EventHandlers
+    from assistant.chat.events.handlers import EventHandlers
     from assistant.chat.page import build_page
     from assistant.chat.users.cases import CaseShelf
     from assistant.chat.users.permissions import PageUsers
@@ -129,7 +130,7 @@ def build_app(
     galleries = galleries or GalleryIndexer(settings, parts)
     understanding: dict[str, Any] = {
         "reader": reader,
-        "stand_in": functools.cache(lambda: load_stand_in(settings)),
+        "stand_in": StandIn(settings),
         "turn": galleries.turn,
     }
     sessions = SessionStore(
@@ -145,8 +146,27 @@ def build_app(
     cases = CaseShelf(settings, sessions, users)
     handlers = EventHandlers(sessions, galleries, users, cases, handoffs)
     page = build_page(handlers, folders=galleries.allowed_folders())
+    _let_go_of_closed(page)
     page.queue(api_open=False, default_concurrency_limit=4)
     return page, launch_options(settings)
+
+
+def _let_go_of_closed(page: Any) -> None:
+    """Hold nothing that a closed page showed.
+
+    Gradio would keep what every opened page showed last, about 8 MB, until 10,000 others came.
+    """
+    import gradio as gr
+
+    page.state_session_capacity = MAX_OPEN_PAGES  # for a mounted page, which is not launched
+
+    def closed(request: gr.Request) -> None:
+        state = page.state_holder.session_data.get(request.session_hash)
+        if state is not None:
+            state.config_values.clear()  # made again, one by one, if the page comes back
+
+    with page:
+        page.unload(closed)
 
 
 def _session(agent: Agent) -> ChatSession:
@@ -162,6 +182,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
     return {
         "server_name": settings.host,
         "server_port": settings.port or None,
+        "state_session_capacity": MAX_OPEN_PAGES,
         "auth": list(settings.logins) or None,
         "share": False,
         "run_history": False,

@@ -5,10 +5,9 @@ knows nothing more about it.
 """
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -43,7 +42,7 @@ from assistant.report.pictures.face_maps import DrawnMaps, FaceKey, compute_face
 from tools.agent_tools.casework_tools import EXPORT_FILES
 from tools.agent_tools.state.pictures import FaceSnapshot
 from tools.errors import SetupError, ToolError
-from tools.media.images import UnreadableImage
+from tools.media.skip_reasons import UnreadableImage
 from tools.search.bystanders import Box
 from tools.search.checking.impression import impression_text
 from tools.search.results import Findings, Hit
@@ -51,7 +50,6 @@ from tools.verdict.handles import Fact
 
 _PHOTO_PX = 160
 _WAIT_FOR_TURN_S = 10.0
-LEAVING_MESSAGE = "being stopped, because the page was loaded again: load it once more in a moment"
 BUSY_MESSAGE = "The previous answer is still being written: wait for it, or stop it."
 
 
@@ -192,12 +190,6 @@ class ChatSession:
         if self.busy:
             self.agent.stop()
 
-    def leave(self) -> None:
-        """End the running turn because its page is gone; until it ends, the next page says so."""
-        self.stop()
-        if self.busy:
-            self.transcript.progress(LEAVING_MESSAGE)
-
     def say(self, text: str, turn: TurnStatus | None = None) -> None:
         """Show a sentence of the application, unless the turn ended with its own error message."""
         if turn is None or not turn.failed:
@@ -222,7 +214,7 @@ class ChatSession:
             self.say(str(error), turn)
             yield
         finally:
-            self._rest(False)  # also if the page was closed in the middle of a search
+            self._rest(False)
             self._turn.release()
             self._switch_as_wanted()
 
@@ -230,30 +222,22 @@ class ChatSession:
         self, turn: TurnStatus, text: str, photos: Sequence[Path], plan: TurnPlanner | None
     ) -> Iterator[None]:
         self._export = None
-        told, shown = "", len(self.case.steps())
-        events = stepwise(self.agent.ask(text, photos, plan=plan))
-        try:
-            for event in events:
-                if event is None:
-                    if self._doing == told:
-                        continue
-                    told = self._doing
-                    self.transcript.progress(told)
-                elif isinstance(event, TextDelta):
-                    self.transcript.token(event.text)
-                elif isinstance(event, Waiting):
-                    self.transcript.waiting(event.server, event.seconds)
-                else:
-                    turn.failed = isinstance(event, Failed)
-                    told = self._doing = ""
-                    self._show(event, self._fact, live=True)
-                    shown += 1
-                yield
-        except GeneratorExit:  # the page was closed or loaded again: the next one shows the end
-            cast("Generator[object]", events).close()
-            for step in self.case.steps()[shown:]:
-                self._show(step, self._fact, live=True)
-            raise
+        told = ""
+        for event in stepwise(self.agent.ask(text, photos, plan=plan)):
+            if event is None:
+                if self._doing == told:
+                    continue
+                told = self._doing
+                self.transcript.progress(told)
+            elif isinstance(event, TextDelta):
+                self.transcript.token(event.text)
+            elif isinstance(event, Waiting):
+                self.transcript.waiting(event.server, event.seconds)
+            else:
+                turn.failed = isinstance(event, Failed)
+                told = self._doing = ""
+                self._show(event, self._fact, live=True)
+            yield
 
     def _tell_progress(self, what: str, done: int, total: int) -> None:
         """How far the running tool is, by the thread that runs it."""
@@ -346,6 +330,7 @@ class ChatSession:
         hit = self._hit(handle) or self._of_face(handle)
         if hit is not None and not self._resting:
             self._chosen = hit.handle
+            self.agent.point_at(hit.handle)
             self.version += 1
 
     def locate(self, face_id: str) -> None:

@@ -24,7 +24,8 @@ element.addEventListener("click", (event) => {
     focused = null;
     const note = press === "note" ? element.querySelector("textarea[data-note]") : null;
     trigger("press", { action: press, face: face || "", top: top || "", text: note ? note.value : "" });
-    if (window.matchMedia("(max-width: 60rem)").matches)
+    // A report is offered beside its button; all else is answered in the conversation.
+    if (window.matchMedia("(max-width: 60rem)").matches && !press.startsWith("export:"))
       document.getElementById("unmask-chat")?.scrollIntoView({ behavior: "smooth" });
   } else if (download) {
     // The report came with the page: no address of the server leads to it.
@@ -62,6 +63,16 @@ element.addEventListener("keydown", (event) => {
   if (event.key === "Escape") event.target.closest("details.cite")?.removeAttribute("open");
 });
 
+// A report that is ready is offered where it is seen, also if it was asked for by typing.
+let offered = "";
+const showOffer = () => {
+  const button = element.querySelector(".ready button");
+  const now = button ? `${button.dataset.download} ${button.dataset.content.length}` : "";
+  const answering = document.querySelector("#unmask-composer .stop-button");
+  if (answering && now && now !== offered) button.scrollIntoView({ block: "nearest" });
+  offered = now;
+};
+
 // On a phone the long parts of a detail are folded until they are opened.
 const fold = () => {
   if (window.matchMedia("(max-width: 60rem)").matches)
@@ -72,6 +83,7 @@ fold();
 watch("value", () => {
   element.closest("#unmask-one")?.classList.remove("waiting");
   fold();
+  if (element.closest("#unmask-list")) showOffer();
   if (focused && (document.activeElement === document.body || !document.activeElement))
     element.querySelector(focused)?.focus({ preventScroll: true });
 });

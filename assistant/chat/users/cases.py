@@ -22,7 +22,7 @@ from assistant.case.forgetting.request import ForgetRequest
 from assistant.case.locking import case_unit, unlock_units
 from assistant.case.record import Case
 from assistant.case.signed.signing import SigningKeys
-from assistant.chat.sessions import SessionStore
+from assistant.chat.sessions import SessionStore, is_token
 from assistant.chat.users.permissions import PageUsers
 from assistant.report.pictures.data_uris import data_uri, thumbnail
 from assistant.report.templating import render_template
@@ -31,7 +31,7 @@ from assistant.settings import Settings
 from tools.errors import SetupError, ToolError
 from tools.gallery.access_log import record_access
 from tools.gallery.locking.keys import PassphraseFinder
-from tools.media.images import read_photo
+from tools.media.pictures.decoding import read_photo
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,8 @@ _NOT_YOURS = "Only its maker and admins may do that: ask one of them."
 class Row:
     """A listed case: its picture, what the user may do, whose it is (with names), and who sees it.
 
-    `shares` is None where there is nobody to share with.
+    `shares` is None where there is nobody to share with. `current` is true for the case that the
+    page shows.
     """
 
     case: CaseSummary
@@ -54,6 +55,7 @@ class Row:
     unlocks: bool
     owner: str
     shares: str | None
+    current: bool
 
 
 class CaseShelf:
@@ -62,9 +64,13 @@ class CaseShelf:
     def __init__(self, settings: Settings, sessions: SessionStore, users: PageUsers) -> None:
         self._settings, self._sessions, self.users = settings, sessions, users
 
-    def html(self, text: str, archived: bool, request: gr.Request) -> str:
-        """The list as HTML, newest first; `text` are words to search for."""
+    def html(self, text: str, archived: bool, token: str, request: gr.Request) -> str:
+        """The list as HTML, newest first; `text` are words to search for.
+
+        The case of the browser with that `token` is marked.
+        """
         who = self.users.of(request)
+        current = self._sessions.case_of(token, who.name or None) if is_token(token) else None
         found = [
             it
             for it in self.users.visible(who)
@@ -72,28 +78,31 @@ class CaseShelf:
         ]
         return render_template(
             "chat_cases.html",
-            rows=[self._row(who, it) for it in found[:MOST_SHOWN]],
+            rows=[self._row(who, it, current) for it in found[:MOST_SHOWN]],
             more=max(0, len(found) - MOST_SHOWN),
             text=text,
             works=who.may("investigator"),
         )
 
-    def _row(self, who: Identity, case: CaseSummary) -> Row:
+    def _row(self, who: Identity, case: CaseSummary, current: str | None) -> Row:
         owner, shares = self.users.owner_and_shares(case.id) or ("", None)
         return Row(
             case, _thumbnail_of(case), keeps=self.users.keeps(who, case.id),
             works=who.may("investigator"), unlocks=who.may("admin"),
             owner=owner, shares=None if shares is None else ", ".join(shares),
+            current=case.id == current,
         )  # fmt: skip
 
-    def act(self, text: str, archived: bool, request: gr.Request, event: gr.EventData) -> str:
+    def act(
+        self, text: str, archived: bool, token: str, request: gr.Request, event: gr.EventData
+    ) -> str:
         """Handle a button of the list; returns the list."""
         action, id_, value = (str(getattr(event, it, "")) for it in ("action", "id", "value"))
         try:
             self._act(self.users.of(request), action, id_, value[:2000])
         except (ToolError, SetupError) as error:
             gr.Warning(str(error), title="Cases")
-        return self.html(text, archived, request)
+        return self.html(text, archived, token, request)
 
     def open(self, id: str, token: str, who: Identity) -> bool:
         """Make a recorded case the browser's own; False, with a warning, if it cannot be opened."""

@@ -121,7 +121,10 @@ class PageUsers:
                 if refused(arguments):
                     yield _unchanged(outputs)
                 else:
-                    yield from handler(*arguments)
+                    # Gradio empties every component if nothing at all is yielded.
+                    updates = handler(*arguments)
+                    yield next(updates, _unchanged(outputs))
+                    yield from updates
 
             return running
 

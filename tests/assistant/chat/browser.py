@@ -72,6 +72,15 @@ def ask(page: "Page", text: str, *photos: Path) -> None:
     composer.locator("button.submit-button").click()
 
 
+def choose_files(box: "Locator", *files: Path) -> None:
+    """Choose files in a box for files; wait until all have been uploaded and are listed.
+
+    While a file is on its way, the box shows its name elsewhere, too briefly to be waited for.
+    """
+    box.locator("input[type=file]").set_input_files(files)
+    box.locator("td.filename").nth(len(files) - 1).wait_for()
+
+
 def answered(page: "Page", number: int) -> None:
     """Wait until so many checked answers are there and nothing is being written."""
     page.locator("#unmask-chat .answer:not(.draft)").nth(number - 1).wait_for()

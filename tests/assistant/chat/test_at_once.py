@@ -1,6 +1,7 @@
 """Concurrency on the chat page: simultaneous searches, galleries, questions and indexing."""
 
 import threading
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any, cast
 import gradio as gr
 import numpy as np
 import pytest
+from langchain_core.messages import BaseMessage
 from PIL import Image
 
 from assistant import Unmask
@@ -17,7 +19,7 @@ from assistant.agent.directed_turns import PlannedTurn
 from assistant.case.record import Case
 from assistant.case.restoring import restore_case
 from assistant.chat.button_actions import plan_hit_action
-from assistant.chat.handlers import EventHandlers
+from assistant.chat.events.handlers import EventHandlers
 from assistant.chat.session_state import BUSY_MESSAGE, ChatSession, TurnStatus
 from assistant.chat.sessions import SessionStore, new_token
 from assistant.chat.users.permissions import PageUsers
@@ -109,24 +111,6 @@ def test_the_old_list_rests_while_another_search_runs(
         cast("Generator[None]", running).close()
     list(running)
     assert " inert" not in (investigation.findings_html() or "") + investigation.detail_html()
-
-
-def test_a_page_loaded_again_shows_how_its_turn_ended(
-    investigation: ChatSession, portrait: Path
-) -> None:
-    """A search whose page went away does not turn its wheel for ever: it was stopped, it says."""
-    search(investigation, portrait)
-    find = PlannedTurn((ToolCall("find_person", {"photos": ["Q1"], "top": 2}),))
-    running = investigation.ask("Find fakes.", plan=lambda _: find)
-    while "'pending'" not in str(investigation.messages):
-        next(running)
-    investigation.leave()
-    assert "being stopped" in str(investigation.messages[-1])
-    cast("Generator[None]", running).close()
-    shown = str(investigation.messages)
-    assert "'pending'" not in shown
-    assert "being stopped" not in shown
-    assert "Stopped" in str(investigation.messages[-1])
 
 
 def test_a_question_is_about_the_gallery_that_is_seen(
@@ -263,6 +247,7 @@ def test_a_photo_of_a_refused_turn_is_not_lost(
 ) -> None:
     """Sent beside a running turn, text and photo are in the message box again, ready to be sent."""
     monkeypatch.setattr("assistant.chat.session_state._WAIT_FOR_TURN_S", 0.1)
+    monkeypatch.setattr("assistant.chat.events.handlers.DOUBLE_CLICK_S", 60.0)
     page, sessions = handlers
     token = new_token()
     investigation = sessions.start(token, None, gallery=GALLERY)
@@ -294,6 +279,50 @@ def test_two_sessions_do_not_wait_for_each_other(
     assert "And I?" not in str(first.messages)
 
 
+@pytest.mark.parametrize("first", ["stays", "closes"])
+def test_a_second_tab_shows_the_turn_of_the_first(
+    handlers: tuple[EventHandlers, SessionStore],
+    model: ScriptedModel,
+    portrait: Path,
+    first: str,
+) -> None:
+    """Its progress and its end, which comes even if the first tab is closed, at once."""
+    page, sessions = handlers
+    token, asked, reply = new_token(), threading.Event(), threading.Event()
+
+    def slow(_: list[BaseMessage]) -> str:
+        asked.set()
+        assert reply.wait(20)
+        return "That is all."
+
+    model.replies.insert(0, slow)
+    message = {"text": "What is on this photo?", "files": [str(portrait)]}
+    asking = cast("Generator[Any]", page.ask(token, GALLERY, message, REQUEST))
+    for _ in range(3):  # the box is emptied, then busy; then the question is shown
+        next(asking)
+    assert asked.wait(20)
+    following = page.load(token, REQUEST)
+    loaded, session = next(following), sessions.find(token, None)
+    assert session is not None
+    assert session.busy and loaded[-1]["stop_btn"]
+    assert "What is on this photo?" in str(loaded[3])
+    if first == "closes":
+        before = time.monotonic()
+        asking.close()
+        assert time.monotonic() - before < 10  # not the 20 s of the turn
+    threading.Timer(0.3, reply.set).start()
+    *_, shown, last = following
+    assert shown[3] == session.messages and "Stopped" not in str(shown[3])
+    assert 'class="answer"' in shown[3][-1]["content"]
+    assert not last[-1]["stop_btn"]
+    assert not session.busy and not portrait.exists()
+    (opened,) = page.load(token, REQUEST)
+    assert not opened[-1]["stop_btn"]
+    if first == "stays":
+        *_, shown, last = asking
+        assert 'class="answer"' in shown[0][-1]["content"] and not last[3]["stop_btn"]
+
+
 def test_a_case_whose_photo_is_gone_opens(
     handlers: tuple[EventHandlers, SessionStore], portrait: Path, tmp_path: Path
 ) -> None:
@@ -305,7 +334,7 @@ def test_a_case_whose_photo_is_gone_opens(
     for copy in (tmp_path / "home" / "cases").glob("*/photos/*"):
         copy.unlink()
     sessions._open.clear()  # as after a restart of the server
-    loaded = page.load(token, REQUEST)
+    (loaded,) = page.load(token, REQUEST)
     assert "Find fakes of this person" in str(loaded[3])
     updates = list(page.ask(token, GALLERY, {"text": "Hello?", "files": []}, REQUEST))
     assert "Hello?" in str(updates[-1][0])
@@ -325,7 +354,7 @@ def test_a_broken_case_does_not_lock_its_browser_out(
         wal.unlink()
     record.write_bytes(b"no database at all " * 400)
     sessions._open.clear()
-    page.load(token, REQUEST)
+    list(page.load(token, REQUEST))
     updates = list(page.ask(token, GALLERY, {"text": "Hello again", "files": []}, REQUEST))
     assert "Hello again" in str(updates[-1][0])
     assert record.read_bytes().startswith(b"no database")

@@ -20,6 +20,7 @@ from tests.assistant.chat.browser import (
     Visit,
     answered,
     ask,
+    choose_files,
     map_of,
     seen,
     served,
@@ -197,6 +198,48 @@ def test_a_reload_keeps_the_case(scripted: str, visit: Visit, home: Path) -> Non
     assert page.locator("#unmask-chat .answer").count() == 0
 
 
+def test_a_second_tab_follows_an_answer(scripted: str, visit: Visit) -> None:
+    """It shows what the first one began, goes on when that one is closed, and can stop it."""
+    page = visit(scripted)
+    ask(page, SLOW_QUESTION)
+    page.locator("#unmask-chat .draft").get_by_text("words").wait_for()
+    second = page.context.new_page()
+    second.goto(scripted)
+    second.locator("#unmask-chat .draft").get_by_text("words").wait_for()
+    assert page.locator("#unmask-chat .draft").get_by_text("words").count() == 1
+    page.close()
+    before = second.locator("#unmask-chat .draft").inner_text()
+    second.wait_for_function(
+        "before => { const now = document.querySelector('#unmask-chat .draft');"
+        " return now && now.innerText !== before; }",
+        arg=before,
+    )
+    second.locator("#unmask-composer button.stop-button").click()
+    second.locator("#unmask-chat .ended").get_by_text(LEFT_OUT).wait_for()
+    second.locator("#unmask-composer button.submit-button").wait_for()
+
+
+def test_a_check_stays_while_a_search_runs(scripted: str, visit: Visit, home: Path) -> None:
+    """Each in its own tab, as it was; an answer takes nobody away from a check."""
+    page = visit(scripted)
+    choose_gallery(page)
+    photo = home / "SECRET_NAME.png"
+    ask(page, "Find fakes of this person.", photo)
+    page.locator("#unmask-composer button.stop-button").wait_for()
+    page.get_by_role("tab", name="Check a photo").click()
+    choose_files(page.locator("#unmask-check-first"), photo)
+    page.get_by_role("button", name="Check", exact=True).click()
+    checked = page.get_by_role("heading", name="Checked", exact=True)
+    checked.wait_for()
+    page.locator("button.hit").first.wait_for(state="attached")
+    assert checked.is_visible()
+    assert not page.locator("button.hit").first.is_visible()
+    page.get_by_role("tab", name="Search a collection").click()
+    answered(page, 1)
+    page.locator("button.hit").first.wait_for()
+    assert not checked.is_visible()
+
+
 def test_dark_and_phone(scripted: str, visit: Visit, home: Path) -> None:
     """In the dark colours and on a phone nothing is cut off sideways."""
     phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -209,6 +252,8 @@ def test_dark_and_phone(scripted: str, visit: Visit, home: Path) -> None:
         shot(page, f"6-{name}")
         width = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         assert width[0] <= width[1]
+        scheme = "getComputedStyle(document.querySelector('#unmask-list')).colorScheme"
+        assert page.evaluate(scheme) == ("dark" if name == "dark" else "light")  # of scroll bars
         for task in ("Search a collection", "Check a photo", "Compare two photos", "Cases"):
             assert page.get_by_role("tab", name=task).is_visible(), task
     page.locator("button.hit").first.scroll_into_view_if_needed()
@@ -233,8 +278,7 @@ def test_a_gallery_is_filled_while_the_page_stays_usable(
     box.press("Enter")
     page.get_by_role("button", name="Add images and videos to this gallery").click()
     panel = page.locator("#unmask-panel")
-    panel.locator("input[type=file]").set_input_files(pictures)
-    panel.get_by_text("picture 2").first.wait_for()
+    choose_files(panel, *pictures)
     panel.get_by_role("button", name="Add these files").click()
     ask(page, "What can you do?")
     answered(page, 1)

@@ -64,8 +64,8 @@ def test_hits_are_filtered_marked_and_exported(address: str, visit: Visit, home:
     page.get_by_role("heading", name="H1", exact=True).wait_for()
     page.locator("#unmask-detail").get_by_role("button", name="Confirm").click()
     answered(page, 2)
-    shown.get_by_text("your decision: confirmed", exact=True).wait_for()
-    assert said(page).startswith("H1 is marked as confirmed by you; the verdict stays: ")
+    shown.get_by_text("reviewer's decision: confirmed", exact=True).wait_for()
+    assert said(page).startswith("H1 is marked as confirmed; the verdict stays: ")
     assert page.locator("button.hit .badge").all_inner_texts() == verdicts
 
     first = verdicts[0].lower()
@@ -82,20 +82,35 @@ def test_hits_are_filtered_marked_and_exported(address: str, visit: Visit, home:
     page.locator("#unmask-detail").get_by_role("button", name="Hide").click()
     answered(page, 5)
     assert listed(page, 2) == everything[1:]
-    assert "Hidden by you: H1" in shown.inner_text()
+    assert "Hidden by the reviewer: H1" in shown.inner_text()
     shown.get_by_role("button", name="Undo").click()
     answered(page, 6)
     assert listed(page, 3) == everything
-    shown.get_by_text("your decision: confirmed", exact=True).wait_for()
+    shown.get_by_text("reviewer's decision: confirmed", exact=True).wait_for()
     shot(page, "31-decided")
 
     shown.get_by_role("button", name="JSON").click()
     answered(page, 7)
+    offer = shown.get_by_role("button", name="Download report.json")
+    place, hit = offer.bounding_box(), page.locator("button.hit").first.bounding_box()
+    assert place is not None and hit is not None and 0 < place["y"] < hit["y"] < 900
     with page.expect_download() as download:
-        shown.get_by_role("button", name="Download report.json").click()
+        offer.click()
     hits = json.loads(Path(download.value.path()).read_text())["hits"]
     assert hits[0]["decision"]["decision"] == "confirmed"
 
     page.reload()
-    shown.get_by_text("your decision: confirmed", exact=True).wait_for()
+    shown.get_by_text("reviewer's decision: confirmed", exact=True).wait_for()
+    assert listed(page, 3) == everything
+
+    cases = page.locator("#unmask-cases")
+    page.get_by_role("tab", name="Cases").click()
+    cases.locator("li[aria-current]").get_by_text("Open now").wait_for()
+    assert cases.locator("li[aria-current]").count() == 1
+    assert page.locator("#unmask-chat").is_visible()
+    shot(page, "32-open-case")
+    page.get_by_role("button", name="New case").click()
+    cases.locator("li[aria-current]").wait_for(state="detached")
+    cases.get_by_role("button", name="Open").first.click()
+    cases.locator("li[aria-current]").wait_for()
     assert listed(page, 3) == everything

@@ -14,7 +14,8 @@ from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
 from assistant.conversation.steps import CheckedSentence
 from tests.support.cases import workspace_of
 from tools.agent_tools.workspace import Workspace
-from tools.search.results import Findings, Hit
+from tools.detectors.catalogue import GROUPS_PREFIX
+from tools.search.results import Findings, Hit, HitVersion
 from tools.verdict.measured_rates import ShareReaching, UnseenToolMissRate
 
 
@@ -55,6 +56,37 @@ def test_the_list_shows_verdicts_in_words_and_bands(workspace: Workspace) -> Non
     assert markup.count('aria-pressed="true"') == 1
     assert all(f">{hit.verdict}</span>" in markup for hit in findings.hits)
     assert "inconclusive from" in markup
+
+
+def test_a_report_is_offered_above_the_list(workspace: Workspace, tmp_path: Path) -> None:
+    """Its buttons, and the file that is ready, are seen before any hit."""
+    written = tmp_path / "report.csv"
+    written.write_text("rank\n")
+    markup = hits_html(
+        findings_of(workspace), FaceThumbnails(workspace.pictures), rule=None, chosen=None,
+        export=written,
+    )  # fmt: skip
+    assert markup.index('data-download="report.csv"') < markup.index('class="hits"')
+    assert markup.index('data-press="export:pdf"') < markup.index('class="hits"')
+
+
+def test_a_replaced_file_is_said_beside_its_hit(workspace: Workspace) -> None:
+    """The picture that lies there now is not what was measured."""
+    findings = findings_of(workspace)
+    first = replace(findings.hits[0], file_replaced=True)
+    findings = replace(findings, hits=(first, *findings.hits[1:]))
+    markup = hits_html(findings, FaceThumbnails(workspace.pictures), rule=None, chosen=None)
+    assert markup.count("file replaced: another one lies where it was indexed") == 1
+
+
+def test_limits_of_the_models_stand_below_the_list(workspace: Workspace) -> None:
+    """What holds for every search comes last, once; a remark on this one comes first."""
+    limit = f"{GROUPS_PREFIX}under 18: 41 %; `unmask detectors` lists all differences"
+    findings = replace(findings_of(workspace), warnings=(limit, "the face in Q1 is small"))
+    markup = hits_html(findings, FaceThumbnails(workspace.pictures), rule=None, chosen=None)
+    assert markup.index("The face in Q1 is small.") < markup.index('class="hits"')
+    assert markup.index("Error rates by group: under 18: 41 %") > markup.index("</ol>")
+    assert "<code>unmask detectors</code>" in markup and "`" not in markup
 
 
 def test_pictures_are_embedded(workspace: Workspace) -> None:
@@ -148,6 +180,19 @@ def test_names_of_files_add_no_markup(workspace: Workspace, tmp_path: Path) -> N
     markup = detail(workspace, replace(hit, paths=(evil, tmp_path / "twin.jpg")))
     assert "<img src=x" not in markup
     assert "twin.jpg" in markup
+
+
+def test_how_sure_it_is_leaves_out_no_other_version(workspace: Workspace) -> None:
+    """Of a hit with one, what is proven follows whatever a model says."""
+    hit = findings_of(workspace).hits[0]
+    other = HitVersion(
+        "b", (Path("b.jpg"),), False, (0.0, 0.0, 1.0, 1.0), (0.0, 0.0, 1.0, 1.0),
+        ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
+    )  # fmt: skip
+    for version, cites in ((None, ""), (other, "[H1.E34]. [H1.E37].")):
+        press = plan_hit_action("sure", replace(hit, version=version), query="Q1")
+        assert press is not None
+        assert press.directed.cites == cites
 
 
 def test_follow_ups_fit_the_verdict(workspace: Workspace) -> None:

@@ -93,3 +93,23 @@ def test_the_report_fits_a_phone_and_paper(opened: "Page") -> None:
     opened.screenshot(path=SCREENSHOTS / "11-report-maps-phone.png")
     opened.emulate_media(media="print")
     assert all(map_of(opened, title, "hit 1").is_visible() for title in MAPS)
+
+
+def test_an_axis_keeps_its_bar_and_its_words_at_every_width(opened: "Page") -> None:
+    """On paper and in narrow windows "not measured" stays in its card, beside a bar."""
+    opened.evaluate(
+        "for (const it of document.querySelectorAll('.track + span')) it.innerText = 'not measured'"
+    )
+    narrowest = """() => [...document.querySelectorAll(".axis")].map(axis => {
+        const words = document.createRange();
+        words.selectNodeContents(axis.querySelector(".track + span"));
+        const card = axis.closest("article").getBoundingClientRect().right;
+        const bar = axis.querySelector(".track").getBoundingClientRect().width;
+        return Math.min(bar, 60 + card - words.getBoundingClientRect().right);
+    })"""
+    for media in ("screen", "print"):
+        opened.emulate_media(media=media)
+        for width in (380, 640, 740, 794, 900, 1100):
+            opened.set_viewport_size({"width": width, "height": 900})
+            found = opened.evaluate(narrowest)
+            assert found and min(found) >= 60, (media, width, found)

@@ -5,7 +5,12 @@ import re
 
 import pytest
 
-from assistant.chat.citations import citations_html, references_html, sentences_html
+from assistant.chat.citations import (
+    citations_html,
+    escape_html,
+    references_html,
+    sentences_html,
+)
 from assistant.chat.messages import ChatTranscript
 from assistant.conversation.steps import (
     CheckedSentence,
@@ -111,9 +116,17 @@ def test_a_tool_step_opens_spins_and_closes() -> None:
     transcript.add(result, FACTS.get)
     (done,) = transcript.messages
     assert done["metadata"]["status"] == "done"
-    assert done["metadata"]["duration"] == 1.23
+    assert done["metadata"]["duration"] == 1.2
     assert done["metadata"]["log"] == "1 hit"
     assert "H1" in words(done["content"])
+
+
+def test_a_step_that_is_done_at_once_names_no_time() -> None:
+    """Gradio would show it as "(10.0ms)"."""
+    transcript = ChatTranscript(lambda _: None)
+    transcript.add(ToolCall("explain_term", {"term": "logit"}, "1"), FACTS.get)
+    transcript.add(ToolResult("1", "explain_term", "{}", True, 0.01), FACTS.get)
+    assert "duration" not in transcript.messages[0]["metadata"]
 
 
 def test_an_export_is_told_in_words_with_its_progress() -> None:
@@ -197,3 +210,17 @@ def test_an_explanation_names_its_hit() -> None:
     transcript = ChatTranscript(lambda _: None)
     transcript.add(Explanation("H3", (CheckedSentence("Look [H3.E2]."),)), FACTS.get)
     assert words(transcript.messages[0]["content"]).startswith("H3")
+
+
+def test_a_command_is_marked_by_its_type() -> None:
+    """The page showed raw backticks; what only looks like a command stays text."""
+    assert escape_html("open it with `unmask unlock a_b`") == (
+        "open it with <code>unmask unlock a&#95;b</code>"
+    )
+    two = "run `unmask forget --person PHOTO`, or with `--image`"
+    assert escape_html(two) == (
+        "run <code>unmask forget --person PHOTO</code>, or with <code>--image</code>"
+    )
+    for text in ("`rm -rf`", "`unmask <b>`", "unmask `find"):
+        assert "<" not in escape_html(text)
+        assert html.unescape(escape_html(text)) == text

@@ -16,6 +16,7 @@ from assistant.case.record import Case
 from assistant.chat.sessions import SessionStore, new_token
 from assistant.chat.users.cases import CaseShelf
 from assistant.chat.users.permissions import PageUsers
+from assistant.report.times import local_time
 from assistant.server.access.accounts import AccountStore
 from assistant.server.access.gate import IDENTITY
 from assistant.server.access.passwords import Cost
@@ -63,7 +64,7 @@ def press(
 ) -> str:
     """The list after a button was pressed."""
     event = SimpleNamespace(action=action, id=id, value=value)
-    return shelf.act("", archived, REQUEST, cast(Any, event))
+    return shelf.act("", archived, "", REQUEST, cast(Any, event))
 
 
 def test_a_locked_case_shows_nothing_and_opens_by_its_passphrase(
@@ -78,7 +79,7 @@ def test_a_locked_case_shows_nothing_and_opens_by_its_passphrase(
     key = passphrase_key("four words are enough")
     (done,) = lock_units(settings, [case_unit(settings, case.id)], key)
     assert done.changed
-    shown = shelf.html("", False, REQUEST)
+    shown = shelf.html("", False, "", REQUEST)
     assert "Locked case" in shown and 'type="password"' in shown
     assert "Ada" not in shown and "forum" not in shown and "data:image" not in shown
     assert sessions.find(token, None) is None  # what was open is not shown either
@@ -91,19 +92,19 @@ def test_a_locked_case_shows_nothing_and_opens_by_its_passphrase(
 def test_cases_are_listed_with_a_thumbnail_and_put_in_order(settings: Settings, case: Case) -> None:
     """Escaped words, a small picture; named, archived, taken back, duplicated, deleted."""
     shelf, _ = shelf_of(settings)
-    shown = shelf.html("", False, REQUEST)
+    shown = shelf.html("", False, "", REQUEST)
     assert "Find &lt;fakes&gt; of Ada." in shown
     assert "unfinished" in shown
     assert 'src="data:image/jpeg;base64,' in shown
     assert str(settings.home) not in shown
     assert "<b>Ada, forum</b>" in press(shelf, "rename", case.id, "Ada, forum")
     assert case.id not in press(shelf, "archive", case.id)
-    assert case.id in shelf.html("", True, REQUEST)
+    assert case.id in shelf.html("", True, "", REQUEST)
     assert case.id in press(shelf, "reopen", case.id)
-    assert press(shelf, "duplicate", case.id).count("<li>") == 2
+    assert press(shelf, "duplicate", case.id).count("<li") == 2
     assert case.id not in press(shelf, "delete", case.id)
     assert [it.id for it in list_cases(settings.home)] != [case.id]
-    assert "No case has these words" in shelf.html("nowhere", False, REQUEST)
+    assert "No case has these words" in shelf.html("nowhere", False, "", REQUEST)
 
 
 def test_a_listed_case_becomes_the_browsers_own(settings: Settings, case: Case) -> None:
@@ -116,6 +117,20 @@ def test_a_listed_case_becomes_the_browsers_own(settings: Settings, case: Case) 
     assert found.case.id == case.id
 
 
+def test_the_open_case_is_marked(settings: Settings, case: Case) -> None:
+    """The one that the browser with this token shows, and no other; dates are for readers."""
+    Case.create(settings.home, gallery="other")
+    shelf, _ = shelf_of(settings)
+    token = new_token()
+    assert 'aria-current="true"' not in shelf.html("", False, token, REQUEST)
+    assert shelf.open(case.id, token, shelf.users.of(REQUEST))
+    shown = shelf.html("", False, token, REQUEST)
+    (marked,) = re.findall(r"<li aria-current=.*?</li>", shown, re.DOTALL)
+    assert case.id in marked and "Open now" in marked
+    assert local_time(case.entries()[0].at) in marked
+    assert 'aria-current="true"' not in shelf.html("", False, new_token(), REQUEST)
+
+
 def test_with_logins_or_for_others_no_case_is_listed(
     settings: Settings, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,7 +141,7 @@ def test_with_logins_or_for_others_no_case_is_listed(
         open_ = Settings.model_validate(settings.model_dump() | changes)
         shelf, sessions = shelf_of(open_)
         token = new_token()
-        assert case.id not in shelf.html("", False, REQUEST)
+        assert case.id not in shelf.html("", False, "", REQUEST)
         assert case.id not in press(shelf, "delete", case.id)
         assert not shelf.open(case.id, token, Identity("ada", frozenset({"page"})))
         assert sessions.find(token, "ada") is None
@@ -156,13 +171,15 @@ def shelf(settings: Settings, case: Case) -> CaseShelf:
 
 def acted(shelf: CaseShelf, who: gr.Request, action: str, id: str, value: str = "") -> str:
     """The list after a button was pressed by someone."""
-    return shelf.act("", True, who, cast(Any, SimpleNamespace(action=action, id=id, value=value)))
+    return shelf.act(
+        "", True, "", who, cast(Any, SimpleNamespace(action=action, id=id, value=value))
+    )
 
 
 def test_each_user_is_offered_what_they_may_do(shelf: CaseShelf, case: Case) -> None:
     """Buttons by maker, share and role; a stranger sees nothing."""
     offered = {
-        who: re.findall(r'data-do="(\w+)"', shelf.html("", True, sent_by(who, role)))
+        who: re.findall(r'data-do="(\w+)"', shelf.html("", True, "", sent_by(who, role)))
         for who, role in cast(dict[str, Role], {
             "ada": "investigator", "bob": "investigator", "eve": "viewer", "mel": "investigator",
             "root": "admin",
@@ -172,7 +189,7 @@ def test_each_user_is_offered_what_they_may_do(shelf: CaseShelf, case: Case) -> 
     assert offered == {
         "ada": keeps, "bob": ["open", "duplicate"], "eve": ["open"], "mel": [], "root": keeps,
     }  # fmt: skip
-    assert "by ada · shared with bob, eve" in shelf.html("", True, sent_by("eve", "viewer"))
+    assert "by ada · shared with bob, eve" in shelf.html("", True, "", sent_by("eve", "viewer"))
 
 
 @pytest.mark.parametrize(
@@ -224,5 +241,11 @@ def test_events_of_a_viewer_do_not_run(shelf: CaseShelf, monkeypatch: pytest.Mon
     assert "unmask accounts role eve investigator" in warnings[0]
     assert list(pressed("t", other)) == ["pressed"]
     assert shelf.users.guarded(choose, outputs=1)("t", viewer) == "chosen"
+
+    def ask_again(token: str, request: gr.Request) -> Iterator[str]:
+        yield from ()
+
+    nothing = shelf.users.guarded(ask_again, outputs=2)
+    assert list(nothing("t", other)) == [(gr.skip(), gr.skip())], "Gradio would empty the page"
     with pytest.raises(ValueError, match="request"):
         shelf.users.guarded(lambda token: token, outputs=1)

@@ -6,8 +6,9 @@ session of a request. A case's id is taken from a browser only if its user may s
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import gradio as gr
@@ -15,47 +16,52 @@ import gradio as gr
 from assistant.agent.directed_turns import TurnPlanner
 from assistant.agent.explicit_requests import DEFAULT_QUESTION
 from assistant.chat.button_actions import ActionTurn, plan_example, plan_search
-from assistant.chat.hits import placeholder_html
-from assistant.chat.jobs import job_message, job_progress_html
-from assistant.chat.messages import Message
-from assistant.chat.session_state import STALE_HIT_MESSAGE, ChatSession, TurnStatus
-from assistant.chat.sessions import SessionStore, is_token, new_token
-from assistant.chat.updates import (
+from assistant.chat.citations import escape_html
+from assistant.chat.events.jobs import job_message, job_progress_html
+from assistant.chat.events.photo_checks import PhotoChecks
+from assistant.chat.events.updates import (
     Updates,
     busy_composer,
     composed,
     everything,
     following,
     idle_composer,
-    looked_at,
     viewers_composer,
+    watching,
 )
+from assistant.chat.events.uploads import delete_uploads
+from assistant.chat.hits import placeholder_html
+from assistant.chat.messages import Message
+from assistant.chat.session_state import STALE_HIT_MESSAGE, ChatSession, TurnStatus
+from assistant.chat.sessions import SessionStore, is_token, new_token
 from assistant.chat.users.cases import CaseShelf
 from assistant.chat.users.permissions import PageUsers
 from assistant.demo import DEMO_GALLERY
-from assistant.report.checks_page import (
-    asks_for_face,
-    chosen_faces,
-    comparison_html,
-    report_html,
-)
-from assistant.report.pictures.blurring import blurs
-from assistant.server.work.handoffs import MARK, Handoffs
+from assistant.server.work.handoffs import Handoffs
 from assistant.server.work.index_jobs import GalleryIndexer, IndexingJob
-from tools.agent_tools.review import MAX_NOTE_LENGTH
+from tools.agent_tools.review.entries import MAX_NOTE_LENGTH
 from tools.errors import SetupError, ToolError
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_GALLERY = "default"
-CHECK_TAB, CASES_TAB = "check", "cases"
-"""Ids of the tabs on which photos are checked and cases listed."""
+CASES_TAB = "cases"
+"""Id of the tab on which cases are listed."""
+
+_UNCHANGED = (gr.skip(),) * 3
+"""The updates of token, browser and gallery while a turn is watched."""
 
 _POLL_S = 0.3
 
+DOUBLE_CLICK_S = 1.0
+"""Seconds in which the same message of the same browser is one message."""
+
 
 class EventHandlers:
-    """The page's callbacks; all pages share the server's `sessions`, `galleries` and `cases`."""
+    """The page's callbacks, beside those of `checks`.
+
+    All pages share the server's `sessions`, `galleries` and `cases`.
+    """
 
     def __init__(
         self,
@@ -66,49 +72,71 @@ class EventHandlers:
         handoffs: Handoffs | None = None,
     ) -> None:
         self._sessions, self._galleries, self.cases = sessions, galleries, cases
-        self.users, self._handoffs = users, handoffs
+        self.users, self.checks = users, PhotoChecks(galleries, users, handoffs)
+        self._sent: dict[str, tuple[float, str]] = {}
 
     # -- sessions -----------------------------------------------------------------------------
 
-    def load(self, stored: object, request: gr.Request) -> Updates:
-        """Handle an opened page: resume the browser's case, or show an empty one."""
+    def load(self, stored: object, request: gr.Request) -> Iterator[Updates]:
+        """Handle an opened page: resume the browser's case, or show an empty one.
+
+        A turn that runs as the page is opened, asked in another tab or before a reload, is shown to
+        its end. All in one event: of two in a row, Gradio on a busy machine may drop what the user
+        sends in between.
+        """
         token = str(stored) if is_token(stored) else new_token()
         who, found = self.users.of(request), self._found(token, request)
-        if not who.may("investigator"):
+        running = found if found is not None and found.busy else None
+        asks = who.may("investigator")
+        if asks:
+            chosen = self._gallery_choice(found.gallery if found else self._first_gallery())
+            yield (token, token, chosen, *self._whole(found, running=running is not None))
+        else:
             if found is not None:
                 found.offer_report()
             # The names of galleries are for those who search them.
-            return (token, token, gr.skip(), *self._whole(found)[:-1], viewers_composer())
-        if found is not None:
-            found.leave()
-        chosen = found.gallery if found else self._first_gallery()
-        return (token, token, self._gallery_choice(chosen), *self._whole(found))
+            yield (token, token, gr.skip(), *self._whole(found)[:-1], viewers_composer())
+        for updates in () if running is None else watching(running):
+            yield (*_UNCHANGED, *updates)
+        if running is not None and asks:
+            yield (*_UNCHANGED, gr.skip(), gr.skip(), gr.skip(), idle_composer())
 
     def account(self, request: gr.Request) -> Updates:
         """Who is logged in, and what they may do: the line above, the tabs, the list of cases."""
         who = self.users.of(request)
         if who.may("investigator") or self.cases is None:
             return (self.users.line(who), gr.skip(), gr.skip())
-        listed = self.cases.html("", False, request)
+        listed = self.cases.html("", False, "", request)
         return (self.users.line(who), gr.update(selected=CASES_TAB), listed)
 
-    def new_case(self, token: str, request: gr.Request) -> Updates:
-        """Leave the current case unchanged and begin an empty one."""
+    def new_case(self, token: str, text: str, archived: bool, request: gr.Request) -> Updates:
+        """Leave the current case unchanged and begin an empty one.
+
+        The list of cases, limited to `text` and `archived`, marks none until its first question.
+        """
         found = self._found(token, request)
         if found is not None:
             found.stop()
-        fresh = new_token()
-        return (fresh, fresh, *self._whole(None))
+        fresh, cases = new_token(), self.cases
+        listed = gr.skip() if cases is None else cases.html(text, archived, fresh, request)
+        return (fresh, fresh, *self._whole(None), listed)
 
-    def open_case(self, token: str, request: gr.Request, event: gr.EventData) -> Updates:
-        """Leave the current case and go on with a listed one, under a new token."""
+    def open_case(
+        self, token: str, text: str, archived: bool, request: gr.Request, event: gr.EventData
+    ) -> Updates:
+        """Leave the current case and go on with a listed one, under a new token.
+
+        `text` and `archived` are what the list is limited to: it is drawn anew, with that case
+        marked.
+        """
         fresh, who = new_token(), self.users.of(request)
         if self.cases is None or not self.cases.open(str(getattr(event, "id", "")), fresh, who):
-            return (gr.skip(),) * 7
+            return (gr.skip(),) * 8
         before = self._found(token, request)
         if before is not None:
             before.stop()
-        return (fresh, *self.load(fresh, request)[1:])
+        listed = self.cases.html(text, archived, fresh, request)
+        return (fresh, *next(self.load(fresh, request))[1:], listed)
 
     # -- turns --------------------------------------------------------------------------------
 
@@ -119,22 +147,22 @@ class EventHandlers:
         photos = [Path(file) for file in message.get("files") or ()]
         typed = (message.get("text") or "").strip()
         text = typed or (DEFAULT_QUESTION if photos else "")
-        if not text:
+        if not text or self._sent_twice(token, f"{text}\n{photos}"):
             yield (gr.skip(),) * 4
             return
         yield (gr.skip(), gr.skip(), gr.skip(), gr.update(value=composed("")))
-        turn = TurnStatus()
-        try:
-            plan = None if typed else plan_search
-            yield from self._answer(
-                token, gallery, text, photos, request, turn=turn, plan=plan
-            )  # fmt: skip
-        finally:
-            # Uploads lie where every user of the page could read them; the case has its copies. A
-            # refused turn has no copies: its photos stay in the message box, to be sent again.
-            for photo in photos:
-                if not turn.refused or photo == turn.unreadable_photo:
-                    photo.unlink(missing_ok=True)
+        turn, plan = TurnStatus(), None if typed else plan_search
+        yield from self._answer(token, gallery, text, photos, request, turn=turn, plan=plan)
+        if turn.refused:
+            self._sent.pop(token, None)  # sent again at once, it is no double click
+
+    def _sent_twice(self, token: str, message: str) -> bool:
+        """Whether this is the second click of a double click: the box is emptied only after one."""
+        now = monotonic()
+        self._sent = {it: at for it, at in self._sent.items() if now - at[0] < DOUBLE_CLICK_S}
+        before = self._sent.get(token)
+        self._sent[token] = now, message
+        return before is not None and before[1] == message
 
     def ask_again(self, token: str, gallery: str, request: gr.Request) -> Iterator[Updates]:
         """Repeat the last question with its photos, or the last button press."""
@@ -205,6 +233,7 @@ class EventHandlers:
         steps = investigation.ask(
             text, photos, turn=turn, plan=plan, gallery=gallery or DEFAULT_GALLERY
         )
+        steps = _without_uploads(steps, turn, photos)
         yield from self._turn(investigation, turn, steps, text, photos)
 
     def _pressed(self, found: ChatSession, press: ActionTurn) -> Iterator[Updates]:
@@ -275,82 +304,6 @@ class EventHandlers:
             steps = found.explain(str(getattr(event, "handle", "")), turn=turn)
             yield from self._turn(found, turn, steps, "", ())
 
-    # -- photos without a gallery -------------------------------------------------------------
-
-    def check(
-        self,
-        photos: Sequence[str] | None,
-        references: Sequence[str] | None,
-        face: str = "",
-        request: gr.Request | None = None,
-    ) -> Iterator[Updates]:
-        """Check dropped photos, against references if there are any; nothing is kept.
-
-        `face` names the face of photos that show several, as in `group.jpg=2`.
-        """
-        given, of = _paths(photos), _paths(references)
-        unmask = self._galleries.without_gallery()
-
-        def look() -> tuple[str, bool]:
-            report = unmask.check(given, of=of, face=chosen_faces(face))
-            page = report_html(report, everybody=not blurs(unmask.models))
-            return page, asks_for_face([it.error for it in report.problems])
-
-        yield from looked_at(
-            lambda: self._in_turn(look),
-            [*given, *of],
-            missing="" if given else "Choose a photo to check first.",
-        )
-
-    def compare(
-        self,
-        first: str | None,
-        second: str | None,
-        face: str = "",
-        request: gr.Request | None = None,
-    ) -> Iterator[Updates]:
-        """Compare two dropped photos; nothing is kept. `face` is as in `check`."""
-        given = _paths([it for it in (first, second) if it])
-        unmask = self._galleries.without_gallery()
-
-        def look() -> tuple[str, bool]:
-            chosen = chosen_faces(face)
-            if isinstance(chosen, int):
-                raise SetupError("name the photo whose face is meant, as in group.jpg=2")
-            found = unmask.compare(*given, face=chosen)
-            return comparison_html(found), asks_for_face(found.problems)
-
-        yield from looked_at(
-            lambda: self._in_turn(look),
-            given,
-            missing="" if len(given) == 2 else "Choose two photos to compare first.",
-        )
-
-    def check_handed(self, mark: str, request: gr.Request) -> Iterator[Updates]:
-        """Check photos that a browser's extension handed over, on the tab for that.
-
-        `mark` is what follows the page's address.
-        """
-        id = mark.removeprefix(MARK) if mark.startswith(MARK) else ""
-        handed = self._handoffs.take(id) if self._handoffs is not None and id else None
-        if handed is None or self._handoffs is None:
-            if id:
-                gr.Warning(
-                    "Press “Open it in Unmask” again: this link was used, or is too old.",
-                    title="No picture",
-                )
-            yield (gr.skip(),) * 6
-            return
-        tab = gr.update(selected=CHECK_TAB)
-        with handed.written(self._handoffs.folder) as (photos, references):
-            yield (tab, gr.skip(), gr.skip(), photos, references or None, handed.face)
-            for updates in self.check(photos, references, handed.face):
-                yield (gr.skip(), *updates)
-
-    def _in_turn(self, work: Callable[[], tuple[str, bool]]) -> tuple[str, bool]:
-        with self._galleries.turn():
-            return work()
-
     # -- galleries ----------------------------------------------------------------------------
 
     def switch(self, token: str, gallery: str, request: gr.Request) -> Updates:
@@ -359,6 +312,8 @@ class EventHandlers:
         name = gallery or DEFAULT_GALLERY
         if problem := self._galleries.problem(name):
             gr.Warning(problem, title="This gallery cannot be searched")
+        elif name not in self._galleries.names():
+            gr.Info(f"There is no gallery “{escape_html(name)}” yet: adding pictures makes it.")
         if found is not None:
             found.switch_gallery(name)
         return self._findings(found)
@@ -435,9 +390,10 @@ class EventHandlers:
 
     # -- updates of the page ------------------------------------------------------------------
 
-    def _whole(self, found: ChatSession | None) -> Updates:
+    def _whole(self, found: ChatSession | None, *, running: bool = False) -> Updates:
         messages: list[Message] = found.messages if found else []
-        return (messages, *self._findings(found), idle_composer())
+        composer = busy_composer() if running else idle_composer()
+        return (messages, *self._findings(found), composer)
 
     def _findings(self, found: ChatSession | None) -> Updates:
         if found is None:
@@ -456,5 +412,14 @@ class EventHandlers:
         return names[0] if names and DEFAULT_GALLERY not in names else DEFAULT_GALLERY
 
 
-def _paths(files: Sequence[str] | None) -> list[Path]:
-    return [Path(file) for file in files or ()]
+def _without_uploads(
+    steps: Iterator[None], turn: TurnStatus, photos: Sequence[Path]
+) -> Iterator[None]:
+    """The steps of a turn, after which its uploads are deleted: every user could read them.
+
+    The case has its copies. A refused turn has none: its photos stay, to be sent again.
+    """
+    try:
+        yield from steps
+    finally:
+        delete_uploads(it for it in photos if not turn.refused or it == turn.unreadable_photo)

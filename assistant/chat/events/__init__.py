@@ -1,0 +1,1 @@
+"""What happens on the page: events in, updates of its components out."""
