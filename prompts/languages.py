@@ -12,11 +12,13 @@ COMMON_WORDS = {
         "was wer wie wo warum welche welcher welches bitte zeig zeige alle dieser diese dieses "
         "wirklich bild bilder foto fotos gefälscht auch noch nur hier",
         "French": "le la les des du un une est sont était c ce cette ces cet qui que quoi dans sur "
-        "avec pour pas ne je tu il elle nous vous moi mes ma mon pourquoi comment où quel quelle "
+        "avec pour pas ne je tu il elle nous vous moi mes ma mon pourquoi comment combien faux "
+        "fausse où quel quelle "
         "quelles quels et ou s il plaît montre bien image images aux au plus fait",
         "Spanish": "el la los las un una es son era qué que quién quien cómo dónde por para con "
         "sin "
-        "no yo tú él ella me mi mis su sus esta este estas estos esa ese cuál cuáles y o muestra "
+        "no yo tú él ella me mi mis su sus esta este estas estos esa ese cuál cuáles cuántos "
+        "cuántas falsos falsas y o muestra "
         "foto fotos del al imagen imágenes está hizo muéstrame todas todos de se",
         "Italian": "il lo la i gli le un una è sono era che chi cosa come dove perché per con "
         "senza "

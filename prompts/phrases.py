@@ -27,6 +27,14 @@ OUTSIDE = (
     "measured."
 )
 RENAME_CASE = "A case gets its name on the Cases tab of the page or with `unmask cases rename`."
+BY_PHOTO = (
+    "I know people by their photos, not by their names. Attach a photo of the person, and I search "
+    "the gallery for them."
+)
+NOT_SEEN = (
+    "I do not see what the tabs Check a photo and Compare two photos show. Attach the photo here, "
+    "and I look at it."
+)
 UNANSWERABLE = (
     "My tools do not measure that. They measure whether a face is the query person's and whether "
     "it was forged."
@@ -55,6 +63,37 @@ VERDICTS_STAY = "No verdict changes."
 """For the application, about decisions of the user."""
 
 NOTHING_CHANGED = "Nothing was changed."
+NOT_GENUINE = (
+    '"No forgery found" is no proof that a picture is genuine: forgeries by methods that nobody '
+    "tested can pass."
+)
+DECIDES_NEITHER = "Inconclusive means that the measurements decide neither way."
+NOT_DELETED = (
+    "Nothing was deleted: I never delete files, and hiding only leaves a hit out of the list of "
+    "this case. `unmask forget --image FILE` takes a picture out of all galleries and cases; your "
+    "own file stays, so delete it yourself, too, or indexing it again brings it back."
+)
+NO_VERSIONS = "None of them is proven to be the same photograph as another picture."
+NO_SUCH_PHOTO = "No listed hit and no photo of yours is called {name}."
+NOT_SEARCHED = "I did not search again."
+ATTACH_PHOTO = (
+    "Attach a further photo of the person here, if you know that it is authentic, and I search "
+    "with all of them."
+)
+NO_ORIGINAL = (
+    "No original of {hit} was found among the photos at hand, which are yours and those of the "
+    "gallery."
+)
+WHICH_OF_THEM = (
+    "I cannot tell which hits {words} are. Name them by their numbers, by a verdict such as copies "
+    "or fakes, or by whole file names."
+)
+LIST_KEPT = "The list keeps all hits."
+NO_SUCH_NAME = "The file name of no listed hit contains {word}."
+LEAVE_OUT = (
+    "Which hits shall I leave out? I know them by their numbers, by a verdict such as copies or "
+    "fakes, and by whole file names."
+)
 ONE_BY_ONE = "Hits are marked one by one, and each mark can be undone."
 SAME_QUESTION = "These probabilities answer the same question:"
 NOT_RANKED = (
@@ -69,9 +108,9 @@ TOOL_REFUSED = "The tool could not answer that."
 
 PHRASES = (
     ASK_PHOTO, PHOTO_FIRST, SEARCH_FIRST, ANOTHER_PHOTO, INTRODUCTION, GREETING, THANKS, SORRY,
-    ABILITIES, RELIABILITY, OUTSIDE, RENAME_CASE, UNANSWERABLE, OBEDIENCE, ADD_IMAGES, ASK_AGAIN,
-    WHICH_FACE, WHICH_HIT, WHICH_FOLDER, WHICH_DATE, UNSURE, WHICH_AUTHENTIC, OFFERS, WARNING,
-    NO_PROOF,
+    ABILITIES, RELIABILITY, OUTSIDE, RENAME_CASE, BY_PHOTO, NOT_SEEN, UNANSWERABLE, OBEDIENCE,
+    ADD_IMAGES, ASK_AGAIN, WHICH_FACE, WHICH_HIT, WHICH_FOLDER, WHICH_DATE, UNSURE, WHICH_AUTHENTIC,
+    OFFERS, WARNING, NO_PROOF,
 )  # fmt: skip
 """All of them; the checker takes each sentence by itself."""
 

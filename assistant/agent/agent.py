@@ -136,6 +136,10 @@ class Agent:
         """The question that the application put to the user, if it waits for an answer."""
         return self._questions.pending
 
+    def point_at(self, hit: str) -> None:
+        """The user has opened a hit on the screen: in the next turn, "this one" is that hit."""
+        self._calls.opened = hit
+
     def ask(
         self, text: str, photos: Sequence[Path] = (), *, plan: TurnPlanner | None = None
     ) -> Iterator[Event]:
@@ -165,6 +169,8 @@ class Agent:
         except Exception as error:
             yield self._calls.record(Failed(_in_words(error)))
             raise
+        finally:
+            self._calls.opened = ""
 
     def stop(self) -> None:
         """End the turn at the next token, or when the running tool returns."""
@@ -190,6 +196,7 @@ class Agent:
         If one photo is broken, nothing is recorded.
         """
         copies = self.case.keep_photos(photos)
+        self.workspace.review.begin_message()
         handles = {self.workspace.add_photo(copy): copy for copy in copies}
         return self.case.begin_turn(
             text, handles, gallery=self.workspace.gallery,

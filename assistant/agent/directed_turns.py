@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from assistant.agent.photo_questions import PhotoQuestion
 from assistant.conversation.steps import CheckedSentence, Step, ToolCall, ToolResult, latest_turn
+from assistant.grounding.casework_answers import MANY, describe_marks
 from assistant.grounding.fallback_answers import describe_result
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
@@ -95,13 +96,27 @@ def written(
 ) -> list[CheckedSentence]:
     """Fill the tools' results into templates; for a refused call, the reason of the refusal."""
     said: list[CheckedSentence] = []
+    marked = _marked_together([result for _, result in results])
+    for together in marked:
+        said += describe_marks(workspace, together)
     for call, result in results:
+        if any(result in together for together in marked):
+            continue
         said += (
             describe_result(workspace, call, result)
             if result.ok
             else _refused(result, pending_question)
         )
     return list({sentence.text: sentence for sentence in said}.values())
+
+
+def _marked_together(results: Sequence[ToolResult]) -> list[list[ToolResult]]:
+    """The results of many marks with one decision, which are worded together."""
+    kinds: dict[str, list[ToolResult]] = {}
+    for result in results:
+        if result.ok and result.name == "mark_hit":
+            kinds.setdefault(str(result.data["decision"]), []).append(result)
+    return [kind for kind in kinds.values() if len(kind) >= MANY]
 
 
 def _refused(

@@ -5,7 +5,7 @@ such questions here; less plain ones are left to the model. Pure.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.agent.photo_questions import AUTHENTIC_WORDS, FAKE_WORDS
@@ -17,6 +17,7 @@ from tools.agent_tools.handle_parsing import find_handles
 from tools.search.query import Query
 from tools.search.reranking.reranker import MAX_RERANKED_HITS
 from tools.search.results import Findings, Hit
+from tools.verdict.rule import Verdict
 
 _THEM = (
     r"(?:of )?(?:the |these |those |all )?"
@@ -28,19 +29,24 @@ _ASKS = (
     rf"what(?: {_THEM})? are the",
     r"(?:please )?(?:list|show|name|tell|give)(?: me)?(?: which(?: ones?)? are)?",
 )
-_WORDS = (
+_WORDS: tuple[tuple[str, Verdict, str], ...] = (
     (
         rf"{FAKE_WORDS}|fakes|forgeries|impersonations",
-        f"[hits.impersonation]. [hits.inconclusive]. {NO_PROOF}",
+        "impersonation",
+        f"[hits.impersonation]. [hits.inconclusive]. [hits.forged_others]. {NO_PROOF}",
     ),
     (
         rf"{AUTHENTIC_WORDS}|originals|not (?:fake|forged)",
+        "no forgery found",
         f"[hits.no_forgery_found]. [hits.copy]. {NO_PROOF}",
     ),
-    (r"inconclusive|uncertain|unclear|undecided|unsure|open", "[hits.inconclusive]."),
-    (r"copy|copies|duplicates?", "[hits.copy]."),
-    (r"(?:someone|somebody) else|(?:another|other) (?:person|people|persons)", "[hits.other]."),
-)
+    (r"inconclusive|uncertain|unclear|undecided|unsure|open", "inconclusive",
+     "[hits.inconclusive]."),
+    (r"copy|copies", "copy", "[hits.copy]."),
+    (r"duplicates?", "copy", "[hits.alike]. [hits.copy]."),
+    (r"(?:someone|somebody) else|(?:another|other) (?:person|people|persons)", "other",
+     "[hits.other]."),
+)  # fmt: skip
 _PATTERNS = tuple(
     (
         re.compile(
@@ -48,10 +54,17 @@ _PATTERNS = tuple(
             rf"(?: {_THEM})?\W*",
             re.IGNORECASE,
         ),
+        verdict,
         cites,
     )
-    for words, cites in _WORDS
+    for words, verdict, cites in _WORDS
 )
+_ONE_MOST = re.compile(r"\b(?:is|was|looks|seems)\s+(?:the\s+)?most\b", re.IGNORECASE)
+_SHOWS = re.compile(
+    r"\W*(?:(?:and|so|then|ok|okay|now|please)\W+)*(?:list|show|give)(?: me)?\b(?! which)",
+    re.IGNORECASE,
+)
+"""Wants the list itself, which a filter shows; a question is answered in words."""
 
 
 _MORE = re.compile(r"show (?:the other (\d{1,3})|(\d{1,3}) more) hits?\W*", re.IGNORECASE)
@@ -87,11 +100,13 @@ def offers_after(
     return (offer,) if offer else ()
 
 
-def plan_hit_list_turn(text: str, hits: Sequence[Hit]) -> PlannedTurn | None:
+def plan_hit_list_turn(
+    text: str, hits: Sequence[Hit], earlier: Callable[[str], str] = lambda _: ""
+) -> PlannedTurn | None:
     """Plan the turn for a question that the list of hits answers; None leaves it to the model.
 
     The answer says that an unknown hit does not exist: a model would take the nearest handle that
-    it may cite.
+    it may cite. `earlier` says which picture had a handle in an earlier search.
     """
     if more := _MORE.fullmatch(text.strip()):
         return PlannedTurn((ToolCall("more_hits", {"count": int(more[1] or more[2])}),))
@@ -104,14 +119,25 @@ def plan_hit_list_turn(text: str, hits: Sequence[Hit]) -> PlannedTurn | None:
     named = [it for it in find_handles(text) if it.startswith("H")] if not parse_top(text) else []
     missing = [handle for handle in named if handle not in there]
     if missing:
-        return PlannedTurn(
-            cites="[hits.all].", extra_text=f"There is no {' and no '.join(missing)}."
-        )
-    cites = requested_lists(text)
-    return None if cites is None else PlannedTurn(cites=cites)
+        were = [said for handle in missing if (said := earlier(handle))]
+        gone = f"There is no {' and no '.join(missing)}."
+        return PlannedTurn(cites="[hits.all].", extra_text=" ".join([gone, *were]))
+    wanted = requested_lists(text)
+    if wanted is None:
+        return None
+    verdict, cites = wanted
+    if _SHOWS.match(text):
+        return PlannedTurn((ToolCall("list_hits", {"verdict": verdict}),))
+    return PlannedTurn(cites=cites)
 
 
-def requested_lists(text: str) -> str | None:
-    """The lists of hits that a question is about, as citations; None if it is about no list."""
+def requested_lists(text: str) -> tuple[Verdict, str] | None:
+    """The verdict that a question asks for, and the lists that answer it, as citations.
+
+    None if it is about no list.
+    """
     plain = " ".join(text.split())
-    return next((cites for pattern, cites in _PATTERNS if pattern.fullmatch(plain)), None)
+    if _ONE_MOST.search(plain):
+        return None  # one hit is asked for, not the list
+    found = (it for it in _PATTERNS if it[0].fullmatch(plain))
+    return next(((verdict, cites) for _, verdict, cites in found), None)

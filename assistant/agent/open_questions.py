@@ -13,6 +13,7 @@ from assistant.agent.list_questions import plan_hit_list_turn
 from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
 from assistant.conversation.quotations import strip_quotations
 from assistant.conversation.steps import Step, ToolCall, ToolResult, UserTurn, latest_turn
+from assistant.grounding.casework_answers import describe_handle
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.search.query import SeveralFaces
@@ -74,7 +75,10 @@ class OpenQuestions:
                 return self._choose_face(answered, number)
         question, searched = self._doubt(asked), self._workspace.last_search
         if question is None and not asked.photos and searched is not None:
-            return plan_hit_list_turn(strip_quotations(asked.text), searched[0].hits)
+            return plan_hit_list_turn(
+                strip_quotations(asked.text), searched[0].hits,
+                lambda handle: describe_handle(self._workspace, handle),
+            )  # fmt: skip
         if question is None or question.searches:
             return None
         if question.doubted and not question.authentic:
@@ -92,8 +96,9 @@ class OpenQuestions:
         workspace = self._workspace
         text = strip_quotations(asked.text)
         question = parse_photo_question(
-            text, asked.photos, [*workspace.photos], doubted=workspace.excluded_photos
-        )
+            text, asked.photos, [*workspace.photos], doubted=workspace.excluded_photos,
+            listed=workspace.last_search is not None,
+        )  # fmt: skip
         if question is not None:
             workspace.exclude_photos(
                 (workspace.excluded_photos | question.doubted) - question.authentic

@@ -43,6 +43,12 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _ABOUT_IT = re.compile(r"\bthese|\bthem\b|\bboth\b|\btwo (?:photos|pictures|images)\b", re.I)
+_ABOUT_PHOTOS = re.compile(
+    r"\b(?:both|two|my|our|query|reference) (?:of )?(?:(?:my|the|query|reference) )*"
+    r"(?:photos|pictures|images|references)\b",
+    re.I,
+)
+"""The same beside a list, whose hits "these" and "both" mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +73,18 @@ class PhotoQuestion:
 
 
 def parse_photo_question(
-    text: str, given: Sequence[str], known: Sequence[str], *, doubted: frozenset[str] = frozenset()
+    text: str,
+    given: Sequence[str],
+    known: Sequence[str],
+    *,
+    doubted: frozenset[str] = frozenset(),
+    listed: bool = False,
 ) -> PhotoQuestion | None:
     """Parse a question about photos; None if it is not about two of them.
 
     `given` came with the question, `known` are all existing photos, `doubted` those whose
-    authenticity an earlier question put in doubt: the words may answer that.
+    authenticity an earlier question put in doubt: the words may answer that. If hits are `listed`,
+    "which of these are authentic?" asks about them, and puts no photo in doubt.
     """
     scope = _scope(given, known)
     if len(scope) < 2 or re.search(r"\bH\s?\d", text):
@@ -82,7 +94,8 @@ def parse_photo_question(
     named = _refs(text, scope, given)
     suspects = re.search(rf"\b{FAKE_WORDS}\b|\b{AUTHENTIC_WORDS}\b", text, re.I) is not None
     compares = re.search(_COMPARE, text, re.I) is not None
-    together = len(given) > 1 or len({*named}) > 1 or (not given and _ABOUT_IT.search(text))
+    about = _ABOUT_PHOTOS if listed else _ABOUT_IT
+    together = len(given) > 1 or len({*named}) > 1 or (not given and about.search(text))
     together = together or (len(given) == 1 and compares and len(known) == 2)
     if not together or not (suspects or compares):
         return None

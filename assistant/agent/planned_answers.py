@@ -86,7 +86,9 @@ class PlannedAnswers:
         if not any(it.source == "model" and it.text for it in said):
             sentences += written(workspace, answered, pending_question=pending)
         if planned.cites:
-            sentences += filled_in(planned.cites, FactContext.of(workspace).fact)
+            cited = {id_ for it in sentences for id_ in it.cites}
+            more = filled_in(planned.cites, FactContext.of(workspace).fact)
+            sentences += [it for it in more if not it.cites or {*it.cites} - cited]
         unreached = f"I have not come to {quoted_list(left)} yet." if left else ""
         sentences += [
             CheckedSentence(text, (), "plain") for text in (planned.extra_text, unreached) if text

@@ -3,21 +3,23 @@
 A question in several parts is answered part by part, until a call is refused.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from assistant.agent.directed_turns import PlannedTurn, quoted_list
 from assistant.agent.planned_answers import PlannedAnswers
 from assistant.agent.requests.file_names import NamedFiles, find_files
 from assistant.agent.requests.instructions import accepted
-from assistant.agent.requests.parts import Part, read_parts
-from assistant.agent.requests.planning import Plan, Request, plan_request
+from assistant.agent.requests.parts import Part, read_parts, split_request
+from assistant.agent.requests.plain_requests import dictated_note, note_and_more
+from assistant.agent.requests.planning import plan_request
+from assistant.agent.requests.plans.request import Plan, Request
 from assistant.agent.requests.reader import ReadsRequests
 from assistant.agent.requests.state import ListedHit, state_of
 from assistant.agent.turn_calls import Event, TurnCalls
 from assistant.conversation.languages import remark_on_language
 from assistant.conversation.quotations import strip_quotations
-from assistant.conversation.steps import ToolCall, UserTurn
+from assistant.conversation.steps import CheckedSentence, ToolCall, UserTurn
 from assistant.grounding.checker import FactContext
 from assistant.grounding.fallback_answers import written as filled_in
 from prompts import phrases
@@ -38,14 +40,16 @@ class ReaderTurns:
     def turn(self, asked: UserTurn) -> Iterator[Event]:
         """Answer each part of what the user asked."""
         steps = self.calls.case.steps()
-        text = accepted(strip_quotations(asked.text), state_of(steps).offered)
+        dictated = note_and_more(asked.text) or any(map(dictated_note, split_request(asked.text)))
+        own = asked.text if dictated else strip_quotations(asked.text)
+        text = accepted(own, state_of(steps).offered)
         if text is None:
             yield from self.answers.word(PlannedTurn(extra_text=phrases.NOTHING_CHANGED), ())
             return
         files = find_files(text, self._listed(), self.calls.case.photo_names())
         parts, unclear = read_parts(self.reader, files.text, with_photo=bool(asked.photos))
         about_language = remark_on_language(asked.text, steps)
-        made, said = list[ToolCall](), set[str]()
+        made, said, spoken = list[ToolCall](), set[str](), False
         for number, part in enumerate(parts, start=1):
             plan = self._planned(part, files, first=number == 1)
             calls = _not_yet_made(plan, made)
@@ -65,11 +69,15 @@ class ReaderTurns:
             if unclear and ends:
                 notes += [f"I am not sure what you ask for with {quoted_list(unclear)}."]
                 notes += [phrases.ALSO_POSSIBLE]
-            notes += [about_language] if ends else []
+            openings = filter(None, (about_language if not spoken else "", plan.opening))
+            spoken = True
             yield from self.answers.word(
                 PlannedTurn(calls, extra_text=" ".join(filter(None, notes))),
                 answered,
-                before=() if calls else tuple(filled_in(plan.text, fact)),
+                before=(
+                    *(CheckedSentence(it, (), "plain") for it in openings),
+                    *filled_in(plan.text, fact),
+                ),
                 left=tuple(it.text for it in parts[number:]) if refused else (),
                 offers=plan.offers,
             )
@@ -78,15 +86,19 @@ class ReaderTurns:
 
     def _planned(self, part: Part, files: NamedFiles, *, first: bool) -> Plan:
         """The plan of a part in the present state; photos that came along belong to the first."""
+        notes = files.notes if first else ()
         if not part.sure:
-            return Plan(text=phrases.UNSURE)
+            return Plan(text=phrases.UNSURE, note=" ".join(notes))
         state = state_of(self.calls.case.steps())
         if not first:
             state = replace(state, new=())
-        notes = files.notes if first else ()
-        return plan_request(
-            Request(part.name, part.text, state, self._folders(), self._listed(), notes, files.lost)
-        )
+        elif self.calls.opened in {hit.handle for hit in self.calls.workspace.hits}:
+            state = replace(state, last=self.calls.opened)
+        request = Request(
+            part.name, part.text, state, self._folders(), self._listed(), notes, files.lost,
+            self._shown(), self._counts(),
+        )  # fmt: skip
+        return plan_request(request)
 
     def _listed(self) -> list[ListedHit]:
         """What a request may name the listed hits by."""
@@ -98,9 +110,21 @@ class ReaderTurns:
                 hit.assessment.fake_probability,
                 tuple(path.name for path in hit.paths),
                 () if hit.version is None else tuple(it.name for it in hit.version.paths),
+                self.calls.workspace.review.decision_word(hit),
+                hit.assessment.identity_probability,
             )
             for hit in self.calls.workspace.hits
         ]
+
+    def _shown(self) -> tuple[str, ...]:
+        """The handles of the hits that are listed now."""
+        workspace = self.calls.workspace
+        return workspace.review.listed().hits if workspace.hits else ()
+
+    def _counts(self) -> Mapping[str, int]:
+        """The pictures that the latest search compared, by verdict."""
+        searched = self.calls.workspace.last_search
+        return searched[0].counts if searched else {}
 
     def _folders(self) -> list[str]:
         """The names of the folders of the listed hits."""

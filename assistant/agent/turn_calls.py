@@ -34,6 +34,7 @@ class TurnCalls:
 
     A tool that fails as expected gives a result that says so; a photo with several faces also
     leaves a question in `questions`. Once `stopping` is set, the next call raises TurnCancelled.
+    `opened` is the hit that the user has opened on the screen since the latest turn: "this one".
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class TurnCalls:
         self.workspace = workspace
         self.case = case
         self.questions = questions
+        self.opened = ""
         self._recorded = recorded
         self._stopping = stopping
 

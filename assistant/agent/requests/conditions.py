@@ -93,32 +93,67 @@ def numbers_left(text: str, used: tuple[str, ...]) -> tuple[str, ...]:
 
 _UNDECIDED = re.compile(
     r"\b(?:without|with no|no|lacking|have no|ohne)\s+(?:an?\s+|any\s+|my\s+|eine?\s+)?"
-    r"(?:decisions?|marks?|entscheidung)\b|\b(?:not (?:yet )?decided|undecided by me|unreviewed)\b",
+    r"(?:decisions?|marks?|entscheidung)\b|\b(?:not (?:yet )?decided|undecided by me|unreviewed)\b"
+    r"|\bi (?:haven'?t|have not)(?: yet)? decided(?: on| about)?(?: yet)?\b"
+    r"|\b(?:left|still|open|remain\w*)(?: (?:open|left|for me))* (?:to|for me to) "
+    r"(?:decide|review|check|mark)(?: on)?\b",
     re.IGNORECASE,
 )
 _DECIDED = re.compile(
-    r"\b(?:i|we)\s+(?:have\s+|already\s+)*(confirm|reject|hid)(?:ed|den|e)?\b"
-    r"|\b(?:the|my)\s+(confirm|reject|hid)(?:ed|den)\s+(?:ones|hits|pictures|images|photos)\b",
+    r"\b(?:(?:i|we|you)\s+(?:(?:have|had|already|ever)\s+)*(confirm|reject|hid)(?:ed|den|e)?"
+    r"|(confirm|reject|hid)(?:ed|den)(?!\s+(?:that|it|this|by|h\s?\d))"
+    r"|(conf[ie]rm|rejet|rechaz|rifiut|masqu|ocult)(?:ée?s?|ad[oa]s?|at[oaie])"
+    r"|(bestätig|verworf|abgelehn|ausgeblend)(?:en|et|t))\b",
     re.IGNORECASE,
 )
-_STEMS = {"confirm": "confirmed", "reject": "rejected", "hid": "hidden"}
+_STEMS = {
+    "conf": "confirmed", "best": "confirmed", "reje": "rejected", "rech": "rejected",
+    "rifi": "rejected", "verw": "rejected", "abge": "rejected", "hid": "hidden", "masq": "hidden",
+    "ocul": "hidden", "ausg": "hidden",
+}  # fmt: skip
+"""Decisions by the first four letters of their words."""
+
+_NOT_DECIDED = re.compile(
+    r"(?:\bnot|n't|\bnever|\bneither|\bcan|\bcould|\bshould|\bmust|\bnicht)\b", re.IGNORECASE
+)
 
 
 def decision_named(text: str) -> str:
-    """The reviewer's decision that wanted hits have: "none" for undecided; empty if unnamed."""
-    if _UNDECIDED.search(text):
+    """The reviewer's decision that wanted hits have: "none" for undecided; empty if unnamed.
+
+    "Which can be confirmed?" and "which have I not rejected?" name none.
+    """
+    plain = text.replace("’", "'")
+    if _UNDECIDED.search(plain):
         return "none"
-    found = _DECIDED.search(text)
-    return _STEMS[(found[1] or found[2]).lower()] if found else ""
+    found = [it for match in _DECIDED.finditer(plain) for it in match.groups() if it]
+    words = {_STEMS[it.lower()[:4]] for it in found}
+    return words.pop() if len(words) == 1 and not _NOT_DECIDED.search(plain) else ""
+
+
+def without_decisions(text: str) -> str:
+    """A text without its words for the reviewer's decisions."""
+    return _DECIDED.sub(" ", _UNDECIDED.sub(" ", text))
 
 
 _AROUND = {
-    *"""a all also an and are as at by chance de did die do et fake fakes forged have hit hits how i
-    ich image images in is just keep les likely list many me mir montre moi nur of ok okay ones only
-    percentage photo photos picture pictures please bitte probability results score show that the
-    them then there those une want we what which with welche zeige zeig""".split()  # noqa: SIM905
+    *"""a all also altogether among an and any anything are as at avez bilder bitte by chance
+    combien count cuántas cuántos de des did die do es et fake fakes far filter forged found
+    gefälscht gibt haben have hay hits how hoeveel i ich il image images in is just keep least
+    les likely list liste many marked me mir moi montre now number nur of ok okay on ones only
+    percentage photo photos picture pictures please pls probability quante quanti quantos
+    quantas results s score show sind so son sono sont still são that the them then there these
+    those total treffer une up us van vous want we welche were what which wie wieviele viele with y
+    yet you your zeig zeige zijn""".split()  # noqa: SIM905
 }
 """Words beside a condition that ask for nothing else."""
+
+
+def adds_nothing(text: str) -> bool:
+    """Whether a text holds only words that stand around a condition: "how many of these are"."""
+    return all(word in _AROUND for word in re.findall(r"[^\W\d]+", text.lower()))
+
+
 _AMOUNT = re.compile(
     r"%|percent|prozent|pour cent|por ciento|\b(?:over|above|below|under|unter)\b", re.I
 )
@@ -132,7 +167,10 @@ def is_a_condition(text: str) -> bool:
     rest, words = text, limits_named(text).words
     for each in words:
         rest = rest.replace(each, " ")
-    rest = _DECIDED.sub(" ", _UNDECIDED.sub(" ", rest))
+    left = without_decisions(rest)
+    if left != rest and re.search(r"\b(?:fakes?|forged|gefälscht)\b", left, re.IGNORECASE):
+        return False  # a verdict beside a decision
+    rest = left
     if rest == text or (words and _AMOUNT.search(" ".join(words)) is None):
         return False
-    return all(word in _AROUND for word in re.findall(r"\w+", rest.lower()))
+    return adds_nothing(rest) and re.search(r"\d", rest) is None

@@ -17,6 +17,8 @@ _NUMBER = rf"(\d{{1,5}}|{'|'.join(NUMBERS)})"
 _COUNTED = r"(?:hits?|results?|matches|candidates|fakes|forgeries|images|pictures|faces|ones)"
 _TOP = re.compile(
     rf"\btop[\s-]*{_NUMBER}\b"
+    rf"|\b(?:best|worst|strongest|likeliest)\s+(?!one\b){_NUMBER}\b"
+    rf"|\b(?:only|just)\s+(?:like\s+)?(?:the\s+)?first\s+{_NUMBER}\b"
     rf"|\b(?:max(?:imum)?\.?|at most|up to|no more than|not more than)\s+(?:of\s+)?{_NUMBER}\b"
     rf"|\b(?:first|best|leading|likeliest|strongest|worst|show(?: me)?|list|give me)"
     rf"\s+(?:the\s+)?(?:(?:first|best|top|leading)\s+)?{_NUMBER}\b(?:\s+\w+){{0,2}}?\s+{_COUNTED}\b"

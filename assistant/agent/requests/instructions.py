@@ -19,6 +19,20 @@ def orders(text: str, act: str) -> bool:
     return any(_orders(sentence.strip(), act) for sentence in sentences)
 
 
+def only_asks(text: str) -> bool:
+    """Whether a text asks for an answer, and orders nothing that a list is to show.
+
+    "Which are from 2019?" does, "can you show those from 2019?" does not; "and below 80?" goes on
+    with an order.
+    """
+    plain = " ".join(text.replace("’", "'").split())
+    if _TO_BE_SHOWN.search(plain):
+        return False
+    return _QUESTION.match(plain) is not None or (
+        plain.endswith("?") and _GOES_ON.match(plain) is None
+    )
+
+
 def doubts(text: str) -> bool:
     """Whether a text doubts a finding, or wants it proven."""
     return _DOUBT.search(text.replace("’", "'")) is not None
@@ -93,6 +107,18 @@ _QUESTION = re.compile(
     r"waarom|wanneer|hoe|moet ik|zal ik|kto|dlaczego|kiedy|jak|czy)(?![\w'])",
     re.IGNORECASE,
 )
+_TO_BE_SHOWN = re.compile(
+    r"(?:^\W*|[.?!,;:]\s*|\b(?:and|then|so|please|pls|you|me|(?:can|could|may) i|to|bitte|du|"
+    r"mir)\s+)"
+    r"(?:(?:please|pls|just|only|now|me|bitte|nur|mal)\s+)*"
+    r"(?:show|list|filter|sort|order|rank|display|see|view|limit|narrow|give me|only|just|hide|"
+    r"keep|zeige?|liste|filtere?|sortiere?|nur|montre\w*|affiche\w*|muestra\w*|mostra\w*|toon|pokaż)\b"
+    r"(?!\s+(?:how|what|which|why|that|if|whether|wie|was|welche)\b)",
+    re.IGNORECASE,
+)
+"""Orders a list, beside a question too: "anything from press? then show only that"."""
+
+_GOES_ON = re.compile(r"\W*(?:and|but|now|or|und|aber|et|y|e)\b", re.IGNORECASE)
 _POLITE = _any(
     r"(?:can|could|would|will|may|might|kannst|könntest|können|könnten|würden?|würdest)"
     r" (?:you|u|we|it|i|this|that|the|my|h\d+|du|sie|wir|ich|man|es|das)",
@@ -190,6 +216,8 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
         r"green ?light|"
         r"verified|true positive|tp|thumbs up|count me in",
         r"bestätig\w*|stimmt|conf[ií]rm\w*|valide\w*|valida\w*|bevestig\w*|potwierd\w*|acepto",
+        r"abhaken|haken rein|trag\w*\b.{0,20}\bein|onayla\w*|zatwierd\w*|odnotuj\w*|akkoord|"
+        r"visto bueno|reg[ií]stra\w*|coche[rz]?|einzutragen|確認",
     ),
     "reject": _any(
         _RECORD,
@@ -200,6 +228,8 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
         r"fehlalarm|ablehn\w*|lehne\b.{0,40}\bab|verwerf\w*|verwirf|rechaz\w*|recház\w*|rejet\w*|"
         r"rejett\w*|fausse alerte|falsa alarma|falso allarme|falso alarme|descart\w*|rifiut\w*|"
         r"scarta\w*|wijs\b.{0,30}\baf|afwijz\w*|odrzu\w*|rejeit\w*",
+        r"reddet\w*|ret|abgelehnt|unbegründet|vermerk\w*|afkeur\w*|keur\b.{0,30}\baf|vals alarm|"
+        r"respin\w+|reg[ií]stra\w*|registrar|rejeiç\w+|rechaz\w*|boccia\w*|notez\w*|false pos",
     ),
     "hide": _any(
         r"hide|hid|hied|hidden|remove\w*|remvoe|delete|del|drop|bin|away|suppress|omit|exclude|"
@@ -212,7 +242,11 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
         r"(?:see|have|be|come|on)",
         r"blend\w*\b.{0,30}\baus|ausblend\w*|versteck\w*|weg|entfern\w*|aus der liste|quit[ae]\w*|"
         r"ocult\w+|escond\w*|retir\w+|enl[eè]v\w+|cache|masqu\w+|nascond\w+|togli\w*|rimuov\w+|"
-        r"verberg\w*|verwijder\w*|ukryj|usuń",
+        r"verberg\w*|verwijder\w*|ukryj|usuń|schowaj|znikn\w+|"
+        r"nicht mehr sehen|verschwind\w*|haal\b.{0,40}\b(?:weg|uit)|laat\b.{0,30}\bverdwijnen|"
+        r"görünmesin|gizle\w*|dispara[iî]\w+|dispar\w+|spari\w+|aparta\w*|tira\w*|some\w* com|"
+        r"sum[ai]\w*|vire\b|veux plus|plus voir|no quiero volver|de la vista|kept out|chhupa|"
+        r"oc[uú]lta\w*|quít\w*|plus afficher|niet meer",
     ),
     "unmark": _any(
         r"un-?(?:mark|confirm|reject|tick|hide|flag)\w*|withdraw|back|off|away|reset|rescind|"
@@ -221,13 +255,18 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
         r"no (?:decision|mark)|forget|changed my mind|revert|no longer stands|taken away|"
         r"as though|rather not commit",
         r"zurück\w*|entfern\w*|aufheb\w*|anul\w+|annul\w+|quit[ae]\w*|enl[eè]v\w+|togli\w*|"
-        r"rimuov\w+|retir\w+|haal\b.{0,50}\bweg|cofnij|usuń|desmarc\w+",
+        r"rimuov\w+|retir\w+|haal\b.{0,50}\bweg|cofnij|usuń|desm[aá]rc\w+",
+        r"offen|unentschieden|lösch\w*|runter|heb\w*\b.{0,30}\bauf|weghalen|haal\b.{0,40}\baf|kaldır\w*|"
+        r"borra\w*|remet\w+|plus de décision|non jugé\w*|leva\w*|bez decyzji|take of|hata do|外し",
     ),
     "undo": _any(
         r"un-?do|unddo|revert|reverse|roll ?back|rollback|back|restore|return|cancel\w*|"
         r"scratch|pretend|oops|ups|whoops|wrong \w+|misclick|ctrl\W*z|withdraw\w*|not that|"
         r"before|slipped|as (?:it|they) (?:was|were)|the cat's|didn'?t (?:want|mean)\w*",
         r"zurück\w*|rückgängig|des(?:hac|haz|hag|faz)\w*|annul\w+|cofnij|ongedaan|terug",
+        r"ungeschehen|widerruf\w*|strg\W*z|geri al\w*|do tyłu|wycofa\w*|an[uú]la\w*|"
+        r"como antes|dej[ae]\w*|remett?\w+|état précédent|défai\w+|en arrière|retrocede\w*|"
+        r"volta\w*|torna\w*|com'era|not to have happened|取り消",
     ),
     "export": _any(
         r"export\w*|expórta\w*|report|rapport|save|sav|download|print\w*|file|files|csv|json|pdf|"
@@ -235,6 +274,7 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
         r"bundle|zip|archive|dossier|summary|annex|protocol|attach|table|machine[- ]readable|"
         r"copy of (?:the|these|this)|evidence pack|dump|draft|compile|as a (?:page|web ?page)",
         r"bericht\w*|ausdruck\w*|druck\w*|speicher\w*|rédige\w*|imprim\w*|enregistre\w*|informe|"
-        r"guárda\w*|guarda\w*|salva\w*|relatório|verslag|zapisz|raport",
+        r"guárda\w*|guarda\w*|salva\w*|relatório|verslag|zapisz|raport|rapor|rapporto|schriftliches|"
+        r"one document|take\b.{0,20}\bhome|saved",
     ),
 }

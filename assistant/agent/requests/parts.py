@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assistant.agent.requests.instructions import ACTS
-from assistant.agent.requests.plain_requests import NOTE, plain_request
+from assistant.agent.requests.list_words import MOST_FORGED, UNASSESSED
+from assistant.agent.requests.plain_requests import NOTE, QUOTED, note_and_more, plain_request
 from assistant.agent.requests.slots import term_named
 from tools.verdict.term_lookup import explain_term
 
@@ -25,7 +26,7 @@ _BEGINS = (
     "why|where|how|what|which|who|whose|whom|when|is|are|were|does|do|did|can|could|"
     "would|will|has|have|find|search|look|show|list|compare|export|save|mark|confirm|reject|hide|"
     "explain|tell|describe|filter|sort|undo|give|check|write|print|make|open|please|also|then|"
-    "download|keep|remove|drop|put|go|run|measure|locate|name|rank|order|let|"
+    "download|add|keep|remove|drop|delete|erase|unhide|unmark|put|go|run|measure|locate|name|rank|order|let|"
     "warum|wieso|weshalb|wo|wie|welche[rns]?|wer|ist|sind|kannst|finde|suche?|such|zeige?|"
     "vergleiche?|exportiere?|erkläre?|markiere?|beschreibe?|sortiere?|filtere?|gib|mach|mache|"
     "bitte|liste|speichere?"
@@ -53,16 +54,22 @@ _URGES = re.compile(
     r"(?:please\s+|just\s+|and\s+)*(?:look|search|go|check|scan|read|be)\s+"
     r"(?:very\s+|really\s+)?(?:carefully?|closely|hard|thoroughly?|"
     r"(?:through|at|over)\s+(?:(?:it|them)\s+)?(?:all|everything|every\s+\w+|the\s+whole\s+\w+|"
-    r"all\s+of\s+(?:it|them)))(?:\s+please)?|(?:please\s+)?take\s+your\s+time",
+    r"all\s+of\s+(?:it|them)))(?:\s+please)?|(?:please\s+)?take\s+your\s+time|(?:please\s+)?go\s+ahead",
     re.IGNORECASE,
 )
 """Parts that urge and ask for nothing: "please look through everything"."""
 
 
+_WHY = re.compile(r"(?:and )?(?:why|warum|wieso|pourquoi)\W*", re.IGNORECASE)
+
+
 def split_request(text: str) -> tuple[str, ...]:
     """The parts of a request in order; one part if nothing joins two requests."""
     plain, parts, begun = " ".join(text.split()), list[str](), 0
+    quoted = [it.span() for it in re.finditer(QUOTED, plain)]
     for cut in _CUT.finditer(plain):
+        if any(first < cut.start() < end for first, end in quoted):
+            continue
         before = plain[begun : cut.start()]
         if not _long_enough(before) or _ABBREVIATED.search(before):
             continue
@@ -97,11 +104,21 @@ def _asking(parts: list[str]) -> list[str]:
 SURE_TO_ANSWER, SURE_TO_ACT = 0.25, 0.5
 """Probabilities of a request's class below which the application asks again."""
 
+SURE_OF_AN_ATTACK = 0.5
+"""Below it, a text that seems to order the application about is asked about, not answered so."""
+
 SURE_OF_A_PART, SURE_TO_ACT_IN_PART = 0.6, 0.75
 """Probabilities from which a part of a text is answered by itself."""
 
 _SEVERAL = ("two_find_why", "two_why_where", "two_compare_where")
 """Classes of two requests: they name no third one."""
+
+
+def sure_from(name: str) -> float:
+    """The probability (0..1) of a class from which a text is answered as one of it."""
+    if name == "injection":
+        return SURE_OF_AN_ATTACK
+    return SURE_TO_ACT if name in ACTS else SURE_TO_ANSWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +132,7 @@ class Part:
     @property
     def sure(self) -> bool:
         """Whether it may be answered, or must be asked again."""
-        return self.probability >= (SURE_TO_ACT if self.name in ACTS else SURE_TO_ANSWER)
+        return self.probability >= sure_from(self.name)
 
     @property
     def stands_alone(self) -> bool:
@@ -133,9 +150,14 @@ def read_parts(
     A text of one request is one part. What seems to order the application about is never cut, so
     that no part of it is obeyed. `with_photo` if photos came with it: the first part is about them.
     """
+    if not with_photo and (noted := note_and_more(text)):
+        more, left = read_parts(reader, noted[1], with_photo=False)
+        return (Part(noted[0], NOTE, 1.0), *more), left
     whole, texts = _read(reader, text, with_photo=with_photo), split_request(text)
     if len(texts) == 1 or whole.name in ("injection", NOTE):
         return (whole,), ()
+    if whole.name in (MOST_FORGED, UNASSESSED) and all(map(_WHY.fullmatch, texts[1:])):
+        return (whole,), ()  # their answers give reasons
     parts = [
         _read(reader, each, with_photo=with_photo and at == 0) for at, each in enumerate(texts)
     ]

@@ -6,19 +6,65 @@ nothing, and an empty list reads as an all-clear.
 
 import re
 
+from assistant.agent.requests import slots
 from assistant.agent.requests.conditions import is_a_condition
+from assistant.agent.requests.groups import exception_order, ordered_act, split_exception
+from assistant.agent.requests.instructions import orders
+from assistant.agent.requests.list_words import asks_for_marks, group_order, list_question
+from assistant.agent.requests.plans.claims import CLAIM, asks_a_claim
+from assistant.agent.requests.plans.deletions import DELETION, asks_to_delete
+from assistant.agent.requests.plans.originals import ORIGINAL, asks_for_an_original
+from assistant.agent.requests.plans.references import (
+    REFERENCE,
+    SEARCHED_WITH,
+    asks_to_search_with,
+    asks_what_was_searched_with,
+)
 
 _ALTERED = (
     r"(?:altered|forged|fake[d]?|changed|manipulated|edited|tampered(?: with)?|swapped|"
     r"verändert|gefälscht|manipuliert|bearbeitet)"
 )
+_HELLO = (
+    r"yo|hi|hey|hello|hallo|hullo|howzit|moin|servus|hola|salut|bonjour|coucou|oi|olá|hoi|hej|"
+    r"cześć|merhaba|good (?:morning|afternoon|evening)|guten (?:morgen|tag|abend)|bom dia|"
+    r"boa (?:tarde|noite)|buen(?:os|as) (?:días|tardes|noches)|buongiorno|buonasera|dzień dobry"
+)
+_THANKS = (
+    r"thanks|thank you|thx|ty|tysm|cheers|danke|merci|gracias|grazie|obrigad[oa]|dank je(?: wel)?|"
+    r"bedankt|dzięki|dziękuję|teşekkürler"
+)
+_HITS = r"(?:hits? #?\d+|#?h ?\d+)(?:(?: ?, ?(?:and )?| and | & | ?\+ ?)(?:#?h ?\d+|#?\d+))*"
+_ONE = (
+    r"(?:it|this|that|(?:this|that|the) (?:picture|photo|image|one)|(?:hit )?h ?\d+|hit \d+|"
+    r"dieses bild|das bild)"
+)
+_COURTESY = re.compile(
+    r"^(?:(?:please|pls|plz|bitte|now|actually|ok(?:ay)?|then|and)[ ,]+)+"
+    r"|[ ,]+(?:please|pls|plz|bitte)(?=\W*$)",
+    re.IGNORECASE,
+)
 _WHOLE = tuple(
     (re.compile(rf"{words}\W*", re.IGNORECASE), name)
     for words, name in (
         (r"undo(?: (?:that|it|this))?", "undo"),
+        (r"(?:what|which|any|are there any|show(?: me)?|list) (?:(?:all|the|my|our|of) )*notes"
+         r"(?: (?:are|is|do|did|have|there|i|we|written|write|made|make|so|far|here))*", "reviews"),
+        (r"undo (?:everything|all)(?: (?:of it|of that|that|i|we|have|did|done|marked|"
+         r"changed|so|far|today|my|the|changes|decisions|marks|notes))*", "undo"),
+        (r"(?:let's )?(?:start|begin) (?:over|again|afresh|anew)", "clear_filter"),
+        (r"(?:delete|erase|wipe|destroy) (?:this|the|my)(?: whole| entire)? "
+         r"(?:case|chat|conversation|session)(?: for good| permanently)?", "about_privacy"),
         (r"why|warum|wieso", "why"),
+        (rf"(?:warum|wieso|weshalb) (?:ist|steht|war) {_ONE} "
+         r"(?:hier|da|dabei|(?:in|auf) der liste)", "why"),
+        (rf"(?:{_HELLO})(?:[ ,]+(?:there|unmask|again|all|everyone))?", "greeting"),
+        (rf"(?:(?:ok(?:ay)?|great|perfect)[ ,.!]+)?(?:{_THANKS})"
+         r"(?: (?:so|very) much| a lot| vielmals| schön| beaucoup| mille| fr)?", "thanks"),
         (r"(?:and )?(?:the )?\w+ (?:one |hit |picture )?from the (?:bottom|end)", "why"),
-        (r"(?:find|search for|look for) (?:this|that) (?:person|man|woman|face)", "find"),
+        (r"(?:find|search for|look for) "
+         r"(?:(?:this|that|the same) (?:person|man|woman|face)|her|him|them)(?: again)?"
+         r"(?:[ ,]+(?:(?:only|just|the) )*top \d+)?", "find"),
         (r"where|wo", "where"),
         (rf"(?:where|wo) (?:was|is|were|has|wurde|ist|sieht)\b[^?.!]{{0,40}} {_ALTERED}"
          r"(?: aus)?", "where"),
@@ -29,13 +75,64 @@ _WHOLE = tuple(
          "which_genuine"),
         (r"(?:zeige?|liste)(?: mir)?(?: bitte)? (?:die|alle) (?:gefälschten|fälschungen)\b.{0,20}",
          "which_fake"),
-        (r"mark [H\d, and]+ as confirmed", "confirm"),
-        (r"mark [H\d, and]+ as rejected", "reject"),
-        (r"hide [H\d, and]+", "hide"),
+        (rf"(?:confirm {_HITS}|mark {_HITS} as confirmed)", "confirm"),
+        (rf"(?:reject {_HITS}|mark {_HITS} as rejected)", "reject"),
+        (rf"(?:hide|drop) {_HITS}", "hide"),
+        (r"un-?hide (?:them|all|these|those|everything)(?: (?:of them|again|now))*"
+         r"|un-?hide (?:(?:all|the) )*hidden (?:ones|hits|pictures)"
+         r"|show(?: me)? (?:(?:all|the) )*hidden (?:ones|hits|pictures) again",
+         "unmark"),
+        (rf"markier\w* {_HITS} als bestätigt", "confirm"),
+        (rf"markier\w* {_HITS} als (?:abgelehnt|verworfen)", "reject"),
+        (rf"(?:is|are|was|were) {_HITS} (?:(?:already|now|still|both|currently) )*"
+         r"(?:hidden|confirmed|rejected|marked)(?: (?:now|already|yet|by me))*", "reviews"),
+        (r"(?:undo|take back|unmark|un-?hide)"
+         r"(?: (?:only|just|my|the|decision|mark|hiding|on|of|for))* "
+         rf"{_HITS}", "unmark"),
+        (rf"mache? (?:die |meine )?entscheidung (?:zu|bei|für|über) {_HITS} rückgängig", "unmark"),
+        (rf"(?:and )?(?:where|from where) (?:is|was|does|did) (?:{_ONE}|(?:this|that|the) file)"
+         r"(?: (?:come|taken|come here|copied|downloaded))?(?: from)", "file_facts"),
+        (rf"(?:is|are) {_HITS} (?:among|in|on) (?:them|these|those|the (?:list|hits|results))",
+         "file_facts"),
+        (rf"(?:when|what (?:date|day)) (?:was|were) {_ONE} (?:taken|shot|photographed)",
+         "file_facts"),
+        (rf"(?:wann wurde|quand a été prise|cuándo se tomó|quando è stata scattata) {_ONE}"
+         r"(?: aufgenommen| gemacht)?", "file_facts"),
+        (r"(?:which|what) (?:is|one is) the (?:newest|oldest|latest|earliest)"
+         r"(?: (?:picture|photo|image|hit|one|file))?(?: of (?:them|these|the hits))?",
+         "file_facts"),
+        (r"(?:export|save|download|give me|make|create)(?: me)?(?: an?| the)? "
+         r"(?:pdf|csv|json|html|zip)\b.{0,40}", "export"),
         (r"take back my decision on [H\d, and]+", "unmark"),
     )
 )  # fmt: skip
 """Patterns of the whole text; the last ones are what the application itself offers."""
+
+_WITH_REASON = re.compile(
+    rf"^(?P<order>(?:\w+(?: \w+)? )??"
+    rf"(?:h ?\d+ ?(?:-|–|to|bis) ?h? ?\d+|{_HITS})"
+    r"(?: (?:as |to )?(?:confirmed|rejected|hidden))?)"
+    r"(?: ?[,;:.–—]+ ?| - | (?=(?:because|since|weil|denn)\b))"
+    rf"(?!\W*(?:and|but(?! not)|or|if|unless|only|except|no|wait|und|aber|oder|wenn)\b)"
+    rf"(?!{_HITS} (?!is\b|was\b|has\b|looks?\b|shows?\b)|{_HITS}\W*$)\S",
+    re.IGNORECASE,
+)
+
+
+def order_with_reason(text: str) -> tuple[str, str] | None:
+    """The mark that a text orders and its words, if a reason follows them: "reject H5, not him".
+
+    The reason may name other hits, or look like a comparison: only the order's own words count.
+    """
+    found = _WITH_REASON.match(_COURTESY.sub("", " ".join(text.replace("’", "'").split())))
+    act = ordered_act(found["order"]) if found else ""
+    return (act, found["order"]) if found and act and orders(text, act) else None
+
+
+QUOTED = r"(?:\"[^\"]+\"|“[^”]+”|‘.+?’(?!\w)|(?<!\w)'.+?'(?!\w))"
+"""Words in quotation marks; an apostrophe within a word is none."""
+
+_JOINED = re.compile(r"[\s,;.]*(?:and|then|also|&|und)\b", re.IGNORECASE)
 
 NOTE = "note"
 """A class that no reading names: only words that plainly dictate a note are one."""
@@ -45,6 +142,15 @@ _NOTED = re.compile(
     r"notes?|comment)\s+(?:for|on|to|about|beside)\s+(?P<hit>[^:]{1,30}?)\s*:\s*(?P<text>\S.*)$",
     re.IGNORECASE | re.DOTALL,
 )
+_NOTED_SAYING = re.compile(
+    r"^\W*(?:please\s+)?(?:(?:add|write|keep|make|put|leave|take)\s+)?(?:(?:an?|this|my|the)\s+)?"
+    r"(?:notes?|comment)\s+(?:for|on|to|about|beside)\s+(?P<hit>[^:\"“'‘]{1,30}?)\s*"
+    r"(?:,?\s*(?:saying|that (?:says|reads)|reading|with the (?:words|text))\b\s*:?|:)\s*"
+    rf"(?:(?P<quoted>{QUOTED})(?P<rest>.*)|(?P<text>[^\"“'‘\s].*))$",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Words in quotation marks end with them; what joins them is another request."""
+
 _UNNOTED = re.compile(
     r"^\W*(?:please\s+)?(?:delete|remove|erase|drop)\s+(?:the|my|that)\s+(?:note|comment)"
     r"(?:\s+(?:for|on|to|of|from|about)\s+(?P<hit>[^:]{1,30}?))?\W*$",
@@ -55,11 +161,27 @@ _UNNOTED = re.compile(
 def dictated_note(text: str) -> tuple[str, str] | None:
     """The words for the hit, and the note to keep (empty: remove it); None if there is none."""
     plain = text.strip()
+    if match := _NOTED_SAYING.match(plain):
+        if match["text"]:
+            return match["hit"], match["text"].strip()
+        if not match["rest"].strip(" .!,;"):
+            return match["hit"], match["quoted"][1:-1].strip()
+        if _JOINED.match(match["rest"]):
+            return None  # the note is one of several requests
     if match := _NOTED.match(plain):
         return match["hit"], match["text"].strip()
     if match := _UNNOTED.match(plain):
         return match["hit"] or "", ""
     return None
+
+
+def note_and_more(text: str) -> tuple[str, str] | None:
+    """The words that dictate a quoted note, and the request after them; None if there is none."""
+    match = _NOTED_SAYING.match(text.strip())
+    joined = _JOINED.match(match["rest"]) if match and match["rest"] else None
+    if match is None or joined is None:
+        return None
+    return text.strip()[: match.start("rest")], match["rest"][joined.end() :].strip()
 
 
 _WHO = (
@@ -112,6 +234,9 @@ _DELETION = re.compile(
     r"\b(?:(?:everything|all (?:data|traces|records|information)|all (?:that )?(?:you|there)|"
     r"anything|data|traces|biometric\w*|alles|alle daten|daten|tout|toutes|données|todo|todos los|"
     r"datos|tutto|dati|tudo|dados|gegevens|wszystko|dane)\b)"
+    r"|\b(?:delete|erase|forget|remove|wipe|lösche?)\b.{0,12}\b(?:(?:this|that|the) (?:person|man|"
+    r"woman|guy|girl|boy|lady)|him|her|diese (?:person|frau)|diesen mann)\b(?! photo| picture)"
+    r".{0,12}\b(?:from|out of|aus|completely|forever|for good)\b"
     r"|\b(?:right to be forgotten|right to erasure|droit à l'oubli|derecho al olvido)\b",
     re.IGNORECASE,
 )
@@ -123,7 +248,8 @@ _NOT_DATA = re.compile(
 )
 _SAME_PERSON = re.compile(
     r"\b(?:ist|war|sind|zeigt)\b.{0,20}\b(?:wirklich|tatsächlich|echt|eigentlich)?\s*"
-    r"\b(?:er|sie|dieselbe person|derselbe|dieselbe|die gleiche person)\b(?!.{0,40}\b(?:gefälscht|"
+    r"\b(?:er|sie|dieselbe person|(?:derselbe|dieselbe)(?! (?!mann\b|frau\b|typ\b)\w)|"
+    r"die gleiche person)\b(?!.{0,40}\b(?:gefälscht|"
     r"echt|fälschung|manipuliert|verändert|bearbeitet))"
     r"|\b(?:c'est|c'était|est-ce|était-ce)\b.{0,20}\b(?:bien|vraiment)\s+(?:lui|elle)\b"
     r"|\b(?:est-ce|c'est|c'était) (?:la même personne|lui|elle)\b"
@@ -136,31 +262,53 @@ _SAME_PERSON = re.compile(
     re.IGNORECASE,
 )
 _NEGATED = re.compile(r"\b(?:nicht|pas|non|no|não|niet|nie)\b", re.IGNORECASE)
-_MORE_FORGED = re.compile(
-    r"\b(?:more|most|less|worse|likelier|rather|mehr|stärker|eher|plus|más|più|mais|meer|"
-    r"bardziej)\b"
-    r"(?: (?:likely|probably|heavily|strongly|obviously))*(?: (?:to be|a))*"
-    r"\s*(?:manipulat\w*|forged|fake[dr]?|altered|edited|doctored|swapped|suspicious|suspect|"
-    r"gefälscht|manipuliert|verändert|truqué\w*|falsifié\w*|fauss?e?|manipulé\w*|fals\w*|"
-    r"manipolat\w*|"
-    r"vervalst|gemanipuleerd|sfałszowan\w*)?\b",
+
+
+def asks_about_a_folder(text: str) -> bool:
+    """Whether a text asks for the hits of a folder that it calls one, and orders no mark."""
+    return (
+        slots.speaks_of_a_folder(text)
+        and _LISTS.match(text) is not None
+        and not ordered_act(text)
+        and split_exception(text) is None
+    )
+
+
+_LISTS = re.compile(
+    r"\W*(?:(?:and|so|now|please|also)\W+)*(?:which|what|any|are|is|do|does|show|list|only|just|"
+    r"give me|how many|filter|who|hits|those|the (?:ones|hits|fakes)|fakes|can you (?:show|list))\b"
+    r"(?!.*\b(?:add|index|search|import|remove|delete|other than|outside|not|clear|regardless)\b)",
     re.IGNORECASE,
 )
-_FORGED = re.compile(
-    r"\b(?:manipulat|forge|fake|alter|edit|doctor|swap|worse|susp|gefälscht|manipul|veränder|truqu|"
-    r"falsifi|fau[sx]|fals|vervalst|gemanip|sfałsz|impersonat)\w*",
-    re.IGNORECASE,
+
+_BY_WORDS = (
+    (DELETION, asks_to_delete),
+    (SEARCHED_WITH, asks_what_was_searched_with),
+    (REFERENCE, asks_to_search_with),
+    (ORIGINAL, asks_for_an_original),
+    ("reviews", asks_for_marks),
+    (CLAIM, asks_a_claim),
 )
+"""Classes that one subject's words name."""
 
 
 def plain_request(text: str) -> str | None:
     """The class of a text that needs no reading; None for any other text."""
     plain = " ".join(text.replace("’", "'").split())
-    whole = next((name for pattern, name in _WHOLE if pattern.fullmatch(plain)), None)
+    core = _COURTESY.sub("", plain)
+    whole = next((name for it, name in _WHOLE if it.fullmatch(plain) or it.fullmatch(core)), None)
     if whole is not None:
         return whole
     if dictated_note(text) is not None:
         return NOTE
+    if reasoned := order_with_reason(plain):
+        return reasoned[0]
+    if named := next((name for name, asks in _BY_WORDS if asks(core)), ""):
+        return named
+    if asks_about_a_folder(core):
+        return "filter_folder"
+    if listed := exception_order(core) or group_order(core) or list_question(core):
+        return listed
     if _ORIGIN.search(plain):
         return "unanswerable"
     if _DELETION.search(plain) and not _NOT_DATA.search(plain):
@@ -171,8 +319,3 @@ def plain_request(text: str) -> str | None:
         return "clear_filter"  # all hits, of which those are listed that the words leave
     is_asked = _SAME_PERSON.search(plain) and not _NEGATED.search(plain)
     return "same_person" if is_asked else None
-
-
-def asks_which_is_more_forged(text: str) -> bool:
-    """Whether a text asks which of several hits is the more likely forgery."""
-    return _MORE_FORGED.search(text) is not None and _FORGED.search(text) is not None

@@ -4,52 +4,33 @@ The class says what is asked for; `slots` says about what; the state of the case
 missing. Pure: the same request in the same state gives the same plan.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from assistant.agent.requests import slots
-from assistant.agent.requests.conditions import decision_named, limits_named, numbers_left
 from assistant.agent.requests.counts import parse_further, parse_top
-from assistant.agent.requests.groups import group_named, ordered_act
-from assistant.agent.requests.instructions import ACTS, doubts, orders
-from assistant.agent.requests.plain_requests import NOTE, asks_which_is_more_forged, dictated_note
-from assistant.agent.requests.state import CaseState, ListedHit
+from assistant.agent.requests.instructions import ACTS, doubts, only_asks, orders
+from assistant.agent.requests.list_words import MOST_FORGED, PERCENTAGE
+from assistant.agent.requests.plain_requests import NOTE
+from assistant.agent.requests.plans import (
+    claims,
+    decisions,
+    deletions,
+    forgeries,
+    lists,
+    originals,
+    references,
+)
+from assistant.agent.requests.plans.claims import CLAIM
+from assistant.agent.requests.plans.deletions import DELETION
+from assistant.agent.requests.plans.originals import ORIGINAL
+from assistant.agent.requests.plans.proposals import proposal
+from assistant.agent.requests.plans.references import REFERENCE, SEARCHED_WITH
+from assistant.agent.requests.plans.request import Plan, Request, call
+from assistant.agent.requests.state import CaseState
 from assistant.conversation.steps import ToolCall
 from prompts import phrases
-from tools.verdict.clauses import join_with_and
 from tools.verdict.handles import quote_untrusted
-from tools.verdict.units import format_percent
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Calls to run in order, or, without calls, a text of citations and set sentences.
-
-    `note` is shown as it stands after either, and `offers` are requests that the user may press.
-    """
-
-    calls: tuple[ToolCall, ...] = ()
-    text: str = ""
-    note: str = ""
-    offers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request: its class, its words, the state of the case, and the listed hits.
-
-    `text` holds handles in place of file names (`file_names`); `notes` say which, and `lost` is
-    true if a named file is none of the hits. `folders` are those of the listed hits.
-    """
-
-    name: str
-    text: str
-    state: CaseState
-    folders: Sequence[str] = ()
-    listed: Sequence[ListedHit] = ()
-    notes: tuple[str, ...] = ()
-    lost: bool = False
 
 
 def plan_request(request: Request) -> Plan:
@@ -59,21 +40,37 @@ def plan_request(request: Request) -> Plan:
 
 
 def _plan(request: Request) -> Plan:
-    planner = _note if request.name == NOTE else _PLANNERS[request.name]
+    planner = _BY_WORDS.get(request.name) or _PLANNERS[request.name]
     if request.state.new and slots.asks_what_is_seen(request.text):
         request, planner = replace(request, name="describe"), _PLANNERS["describe"]
+    named = slots.hits_named(request.text, replace(request.state, last=""))
+    if not named and slots.speaks_of_a_tab(request.text):
+        return Plan(text=phrases.NOT_SEEN)
     if request.lost and request.name in _ABOUT_A_HIT:
         return Plan(text="[hits.all].")
-    if (special := _order_of_a_group(request) or _ranking(request)) is not None:
-        return special
+    if deletions.meant(request):
+        request, planner = replace(request, name=DELETION), deletions.deletion
+    else:
+        special = decisions.order_of_a_group(request) or forgeries.ranking(request)
+        if special is not None:
+            return special
+    one = slots.one_described(request.text)
+    if one and not named and request.listed and request.name in _ABOUT_A_HIT:
+        none = phrases.NO_SUCH_NAME.format(word=quote_untrusted(one))
+        return Plan(text=f"[hits.all]. {phrases.WHICH_HIT}", note=none)
+    if request.name == "file_facts" and slots.asks_for_the_oldest(request.text):
+        request, planner = replace(request, name="sort_date"), _PLANNERS["sort_date"]
+    if (told := references.not_searched_with(request)) is not None:
+        return told
     if request.name == "why":
-        request = _meant_by_its_percentage(request)
+        request = forgeries.meant_by_its_percentage(request)
     missing = _missing(request)
     if missing is not None:
         return missing
     if request.name in ACTS and not orders(request.text, request.name):
         return _asked_back(request)
-    return planner(request)
+    plan = planner(request)
+    return lists.of_a_question(plan) if only_asks(request.text) else plan
 
 
 def known_classes() -> tuple[str, ...]:
@@ -83,16 +80,17 @@ def known_classes() -> tuple[str, ...]:
 
 # -- what is missing --------------------------------------------------------------------------
 
-_SEARCHES = ("find", "again", "more_photos", "two_find_why")
+_SEARCHES = (*references.SEARCHES, "two_find_why")
 _OWN = ("own_photo",)
 _ABOUT_THE_LIST = (
     "more", "fewer", "counts", "clear_filter", "filter_folder", "filter_after", "filter_before",
     "which_fake", "which_genuine", "which_inconclusive", "which_other", "which_copy", "export",
-    "sort_date", "sort_forgery", "sort_identity", "sort_name", "sort_rank",
+    "sort_date", "sort_forgery", "sort_identity", "sort_name", "sort_rank", "reviews",
+    MOST_FORGED, PERCENTAGE, CLAIM, DELETION, SEARCHED_WITH, *lists.BY_WORDS,
 )  # fmt: skip
 _ABOUT_A_HIT = (
     "why", "where", "compare", "compare_hits", "describe", "sure", "same_person", "confirm",
-    "reject", "hide", "unmark", "two_why_where", "two_compare_where", NOTE,
+    "reject", "hide", "unmark", "two_why_where", "two_compare_where", "file_facts", NOTE, ORIGINAL,
 )  # fmt: skip
 
 
@@ -119,102 +117,20 @@ def _missing(request: Request) -> Plan | None:
 
 # -- orders -----------------------------------------------------------------------------------
 
-_OFFERS = {
-    "confirm": "Mark {hits} as confirmed",
-    "reject": "Mark {hits} as rejected",
-    "hide": "Hide {hits}",
-    "unmark": "Take back my decision on {hits}",
-    "undo": "Undo",
-    "export": "Export the report",
-}
-"""What a user may press instead of writing; `plain_requests` reads it."""
-
-_QUESTIONS = {
-    "confirm": "Do you want me to mark {hits} as confirmed?",
-    "reject": "Do you want me to mark {hits} as rejected?",
-    "hide": "Do you want me to hide {hits}?",
-    "unmark": "Do you want me to take back the decision on {hits}?",
-    "undo": "Do you want me to undo the latest decision, note or filter?",
-    "export": "Do you want me to write a report of this case?",
-}
-
 
 def _asked_back(request: Request) -> Plan:
     """Whether the action is wanted that the words do not order; a doubt is answered as one."""
     act = request.name
     if act in ("confirm", "reject") and doubts(request.text):
-        return _call("score_fake", image=_hit(request))
-    return _proposal(act, slots.hits_named(request.text, request.state))
-
-
-def _proposal(act: str, handles: Sequence[str]) -> Plan:
-    hits = join_with_and(handles)
-    note = f"{phrases.NOTHING_CHANGED} {_QUESTIONS[act].format(hits=hits)}"
-    return Plan(note=note, offers=(_OFFERS[act].format(hits=hits),))
-
-
-_GROUPS = ("which_fake", "which_genuine", "which_inconclusive", "which_other", "which_copy",
-           "clear_filter", "confirm", "reject", "hide", "unmark")  # fmt: skip
-"""Classes as which an order about a group of hits may be read."""
-
-
-def _order_of_a_group(request: Request) -> Plan | None:
-    """Hits are marked one by one: which ones an order means is named, and asked back."""
-    act = ordered_act(request.text) or (request.name if request.name in ACTS else "")
-    if request.name not in _GROUPS or act not in _OFFERS or not request.listed:
-        return None
-    if not orders(request.text, act):
-        return None
-    handles = group_named(request.text, request.listed, request.state)
-    if handles is None:
-        return None
-    if not handles:
-        return Plan(text="[hits.all].", note=f"None of them is meant. {phrases.NOTHING_CHANGED}")
-    asked = _proposal(act, handles)
-    return replace(asked, note=f"{phrases.ONE_BY_ONE} {asked.note}")
-
-
-# -- questions about probabilities ------------------------------------------------------------
-
-
-def _ranking(request: Request) -> Plan | None:
-    """Of two or more hits, which is the more likely forgery: only within one question."""
-    if request.state.hits is None or not asks_which_is_more_forged(request.text):
-        return None
-    named = slots.hits_named(request.text, replace(request.state, last=""))
-    known = {hit.handle: hit for hit in request.listed if hit.handle in named}
-    if len(named) < 2 or len(known) < len(named):
-        return None
-    text = " ".join(f"[{handle}.verdict], and [{handle}.P2]." for handle in named)
-    asked = {hit.question for hit in known.values()}
-    if len(asked) == 1 and "" not in asked:
-        return Plan(text=text, note=f"{phrases.SAME_QUESTION} {asked.pop()}.")
-    judged = [f"{it} was {_judged(known[it].question)}" for it in named]
-    return Plan(text=text, note=f"{phrases.NOT_RANKED} {join_with_and(judged)}.")
-
-
-def _judged(question: str) -> str:
-    if not question:
-        return "not measured"
-    return question if question.startswith("judged") else f"judged {question}"
-
-
-def _meant_by_its_percentage(request: Request) -> Request:
-    """ "Why not, if it says 91 %?" is about the hit that says so, if no hit is named."""
-    said = re.search(r"(\d{1,3})\s?(?:%|percent|prozent)", request.text, re.IGNORECASE)
-    if said is None or slots.hits_named(request.text, replace(request.state, last="")):
-        return request
-    shown = [it.handle for it in request.listed if format_percent(it.forged) == f"{said[1]} %"]
-    if len(shown) != 1:
-        return request
-    return replace(request, state=replace(request.state, last=shown[0]))
+        return call("score_fake", image=_hit(request))
+    named = slots.hits_named(request.text, request.state)
+    decided = {it.handle for it in request.listed if it.decision != "none"}
+    if act == "unmark" and request.listed and not decided & {*named}:
+        return decisions.reviews(request)  # there is nothing to take back
+    return proposal(act, named)
 
 
 # -- calls ------------------------------------------------------------------------------------
-
-
-def _call(name: str, **arguments: object) -> Plan:
-    return Plan((ToolCall(name, arguments),))
 
 
 def _hit(request: Request) -> str:
@@ -238,47 +154,58 @@ def _photo(request: Request) -> str:
 
 
 def _find(request: Request) -> Plan:
-    state = request.state
-    photos = [*state.new] or [*state.person]
     top = parse_top(request.text)
-    return _call("find_person", photos=photos, **({} if top is None else {"top": top}))
+    if top is not None and lists.only_shortens(request, top):
+        return lists.first_ones(request, top)
+    photos = references.photos_to_search(request)
+    return call("find_person", photos=photos, **({} if top is None else {"top": top}))
 
 
 def _fewer(request: Request) -> Plan:
     count = slots.count_named(request.text) or 1
-    return _call("find_person", photos=[*request.state.person], top=count)
+    if lists.only_shortens(request, count):
+        return lists.first_ones(request, count)
+    return call("find_person", photos=[*request.state.person], top=count)
 
 
 def _more(request: Request) -> Plan:
     count = parse_further(request.text)
-    return _call("more_hits", **({} if count is None else {"count": count}))
+    return call("more_hits", **({} if count is None else {"count": count}))
 
 
-def _more_photos(request: Request) -> Plan:
-    state = request.state
-    return _call("find_person", photos=[*dict.fromkeys((*state.person, *state.new))])
+def _search_again(request: Request) -> Plan:
+    return call("find_person", photos=references.photos_to_search(request))
 
 
 def _on_hit(tool: str) -> Callable[[Request], Plan]:
-    return lambda it: _call(tool, image=_hit(it))
+    return lambda it: call(tool, image=_hit(it))
+
+
+def _why(request: Request) -> Plan:
+    """The reasons of a verdict; first what speaks against it, if that is asked."""
+    hit = _hit(request)
+    against = hit.startswith("H") and slots.asks_what_speaks_against(request.text)
+    return replace(call("score_fake", image=hit), text=f"[{hit}.against]." if against else "")
 
 
 def _compare(request: Request) -> Plan:
     state = request.state
     photo = slots.photo_named(request.text, state) or (state.person or ("Q1",))[0]
-    named = slots.hits_named(request.text, state)
+    named = slots.hits_named(slots.without_photo(request.text, state), state)
     if len(named) > 1:
-        return _call("compare_faces", first=named[0], second=named[1])
-    return _call("compare_faces", first=photo, second=_hit(request))
+        return call("compare_faces", first=named[0], second=named[1])
+    return call("compare_faces", first=photo, second=named[0] if named else "")
 
 
 def _compare_hits(request: Request) -> Plan:
+    if slots.photo_named(request.text, request.state):
+        return _compare(request)
     named = [*slots.hits_named(request.text, request.state)]
     if len(named) == 1 and request.state.last and request.state.last not in named:
         named.append(request.state.last)
     if len(named) == 1:
         return _compare(request)
-    return _call("compare_faces", first=named[0], second=named[1])
+    return call("compare_faces", first=named[0], second=named[1])
 
 
 def _same_person(request: Request) -> Plan:
@@ -287,69 +214,36 @@ def _same_person(request: Request) -> Plan:
     return _compare_hits(request) if two else Plan(text=f"[{_hit(request)}.P1].")
 
 
+def _sure(request: Request) -> Plan:
+    """Both probabilities of a hit; of two versions of one photograph also what is proven."""
+    handle = _hit(request)
+    hit = next((it for it in request.listed if it.handle == handle), None)
+    versions = f" [{handle}.E34]. [{handle}.E37]." if hit is not None and hit.versions else ""
+    return Plan(text=f"[{handle}.P1], and [{handle}.P2].{versions} {phrases.NO_PROOF}")
+
+
 def _own_photo(request: Request) -> Plan:
     state = request.state
     newest = state.new or state.person
-    return _call("score_fake", image=slots.photo_named(request.text, state) or newest[0])
+    return call("score_fake", image=slots.photo_named(request.text, state) or newest[0])
 
 
-def _listing(**arguments: object) -> Callable[[Request], Plan]:
-    def plan(request: Request) -> Plan:
-        limits = limits_named(request.text)
-        date, used = slots.date_named(request.text), limits.words
-        side = slots.date_side_named(request.text) if date else ""
-        dated = {side: date} if side else {}
-        decision = decision_named(request.text)
-        decided = {"decision": decision} if decision else {}
-        if side:
-            used = (*used, *re.findall(r"[\d./-]*(?:19|20)\d\d[\d./-]*|\b\d{1,2}\b", request.text))
-        # "the best three": lists are not shortened, and handles are no numbers.
-        left = numbers_left(request.text, used)
-        note = (
-            f"I did not apply {join_with_and([quote_untrusted(it) for it in left])}."
-            if left
-            else ""
-        )
-        found = _call("list_hits", **arguments, **limits.arguments, **dated, **decided)
-        return replace(found, note=note)
-
-    return plan
+def _file_facts(request: Request) -> Plan:
+    photo = _photo(request)
+    named = (photo,) if photo else slots.hits_named(request.text, request.state)
+    return Plan(tuple(ToolCall("file_facts", {"image": each}) for each in named))
 
 
-def _of_folder(request: Request) -> Plan:
-    folder = slots.folder_named(request.text, request.folders)
-    return _call("list_hits", folder=folder) if folder else Plan(text=phrases.WHICH_FOLDER)
+def _named_person(request: Request) -> Plan:
+    """Before the first search, the person of that name is taken for the one in the photo."""
+    state = request.state
+    if not state.photos:
+        return Plan(text=phrases.ASK_PHOTO)
+    hit = slots.hits_named(request.text, replace(state, last=""))
+    return _find(request) if state.new or (state.hits is None and not hit) else _BY_PHOTO
 
 
-def _dated(side: str) -> Callable[[Request], Plan]:
-    def plan(request: Request) -> Plan:
-        date = slots.date_named(request.text)
-        if not date:
-            return Plan(text=phrases.WHICH_DATE)
-        if slots.is_within_its_date(request.text):
-            return _call("list_hits", after=date, before=slots.date_after(date))
-        return _call("list_hits", **{slots.date_side_named(request.text) or side: date})
-
-    return plan
-
-
-def _decided(decision: str) -> Callable[[Request], Plan]:
-    def plan(request: Request) -> Plan:
-        named = slots.hits_named(request.text, request.state)
-        return Plan(
-            tuple(ToolCall("mark_hit", {"hit": hit, "decision": decision}) for hit in named)
-        )
-
-    return plan
-
-
-def _note(request: Request) -> Plan:
-    """The user's own words beside a hit; nothing in them is a request."""
-    whose, note = dictated_note(request.text) or ("", "")
-    named = slots.hits_named(whose, request.state)
-    if len(named) != 1:
-        return Plan(text=f"[hits.all]. {phrases.WHICH_HIT}")
-    return _call("note_hit", hit=named[0], text=note)
+_BY_PHOTO = Plan(text=phrases.BY_PHOTO)
 
 
 def _measure(request: Request) -> Plan:
@@ -361,7 +255,7 @@ def _term(request: Request) -> Plan:
     fact = slots.fact_named(request.text)
     if fact:
         return Plan(text=f"[about.{fact}].")
-    return _call("explain_term", term=slots.term_named(request.text))
+    return call("explain_term", term=slots.term_named(request.text))
 
 
 def _correction(request: Request) -> Plan:
@@ -395,54 +289,72 @@ def _text(text: str) -> Callable[[Request], Plan]:
 
 
 def _about_unmask(topic: str) -> Callable[[Request], Plan]:
-    return lambda _: _call("about_unmask", topic=topic)
+    return lambda _: call("about_unmask", topic=topic)
 
+
+_BY_WORDS: Mapping[str, Callable[[Request], Plan]] = {
+    NOTE: decisions.note,
+    MOST_FORGED: forgeries.most_forged,
+    PERCENTAGE: forgeries.percentage,
+    CLAIM: claims.answer,
+    DELETION: deletions.deletion,
+    ORIGINAL: originals.original,
+    REFERENCE: _search_again,
+    SEARCHED_WITH: references.searched_with,
+    **lists.BY_WORDS,
+}
+"""Of classes that no reading names."""
 
 _PLANNERS: Mapping[str, Callable[[Request], Plan]] = {
     "find": _find,
-    "again": lambda it: _call("find_person", photos=[*it.state.person]),
+    "again": _search_again,
     "more": _more,
     "fewer": _fewer,
-    "more_photos": _more_photos,
-    "why": _on_hit("score_fake"),
+    "more_photos": _search_again,
+    "why": _why,
     "own_photo": _own_photo,
     "where": _on_hit("locate_artifacts"),
     "compare": _compare,
     "compare_hits": _compare_hits,
     "describe": _on_hit("describe_image"),
-    "sure": lambda it: Plan(text=f"[{_hit(it)}.P1], and [{_hit(it)}.P2]. {phrases.NO_PROOF}"),
+    "sure": _sure,
     "same_person": _same_person,
-    "which_fake": _listing(verdict="impersonation"),
-    "which_genuine": _listing(verdict="no forgery found"),
-    "which_inconclusive": _listing(verdict="inconclusive"),
-    "which_other": _listing(verdict="other"),
-    "which_copy": _listing(verdict="copy"),
-    "counts": _text("[S8]."),
-    "sort_date": _listing(sort="date"),
-    "sort_forgery": _listing(sort="forgery"),
-    "sort_identity": _listing(sort="identity"),
-    "sort_name": _listing(sort="name"),
-    "sort_rank": _listing(sort="rank"),
-    "filter_folder": _of_folder,
-    "filter_after": _dated("after"),
-    "filter_before": _dated("before"),
-    "clear_filter": _listing(),
-    "confirm": _decided("confirmed"),
-    "reject": _decided("rejected"),
-    "hide": _decided("hidden"),
-    "unmark": _decided("none"),
-    "undo": lambda _: _call("undo"),
-    "export": lambda it: _call("export_report", format=slots.format_named(it.text)),
+    "which_fake": lists.listing(verdict="impersonation"),
+    "which_genuine": lists.listing(verdict="no forgery found"),
+    "which_inconclusive": lists.listing(verdict="inconclusive"),
+    "which_other": lists.listing(verdict="other"),
+    "which_copy": lists.listing(verdict="copy"),
+    "counts": lists.counts,
+    "sort_date": lists.listing(sort="date"),
+    "sort_forgery": lists.listing(sort="forgery"),
+    "sort_identity": lists.listing(sort="identity"),
+    "sort_name": lists.listing(sort="name"),
+    "sort_rank": lists.listing(sort="rank"),
+    "filter_folder": lists.of_folder,
+    "filter_after": lists.dated("after"),
+    "filter_before": lists.dated("before"),
+    "clear_filter": lists.listing(),
+    "confirm": decisions.decided("confirm"),
+    "reject": decisions.decided("reject"),
+    "hide": decisions.decided("hide"),
+    "unmark": decisions.decided("unmark"),
+    "undo": decisions.undo,
+    "export": lambda it: Plan(
+        tuple(ToolCall("export_report", {"format": each}) for each in slots.formats_named(it.text))
+    ),
     "term": _term,
     "measure": _measure,
-    "gallery": lambda _: _call("gallery_summary"),
+    "file_facts": _file_facts,
+    "reviews": decisions.reviews,
+    "named_person": _named_person,
+    "gallery": lambda _: call("gallery_summary"),
     "greeting": _text(phrases.GREETING),
     "thanks": _text(phrases.THANKS),
     "outside": _outside,
     "unanswerable": _text(phrases.UNANSWERABLE),
     "injection": _text(phrases.OBEDIENCE),
     "correction": _correction,
-    "two_find_why": _then(_find, lambda _: _call("score_fake", image="H1")),
+    "two_find_why": _then(_find, lambda _: call("score_fake", image="H1")),
     "two_why_where": _then(_on_hit("score_fake"), _on_hit("locate_artifacts")),
     "two_compare_where": _then(_compare, _on_hit("locate_artifacts")),
     **{

@@ -59,7 +59,10 @@ _PHOTO = re.compile(
     r"\bq\s?0*(?P<handle>[1-9]\d*)\b"
     r"|\b(?:photo|picture|foto)\s+(?:no\.?\s*|number\s+)?(?P<number>[1-9]\d?)\s+"
     r"(?:(?:that|which)\s+)?(?:i|we)\b"
-    r"|\b(?P<nth>first|second|third)\s+(?:photo|picture)\s+(?:(?:that|which)\s+)?(?:i|we)\b"
+    r"|\b(?P<nth>first|second|third|fourth)\s+(?:one\s+|(?:of\s+(?:the\s+)?(?:(?:two|three|four)\s+)?)?"
+    r"(?:photo(?:graph)?|picture|pic|image)s?\s+)(?:(?:that|which)\s+)?(?:i|we)\s+"
+    r"(?:(?:myself|ourselves|have|just|had)\s+)*"
+    r"(?:gave|given|sent|submit\w*|suppl\w+|upload\w*|load\w*|attach\w*|add\w*|put|handed|dropped)\b"
     rf"|\b(?:(?:my|our|meine?n?|unser|ma|mon|mi|minha)\s+(?P<mine>{'|'.join(_ORDINALS)}|zweites|"
     r"erstes|drittes)|"
     rf"(?P<given>{'|'.join(_ORDINALS)})\s+(?:reference|query|authentic|own))\s+"
@@ -165,6 +168,11 @@ def photo_named(text: str, state: CaseState) -> str:
     return f"Q{number}" if f"Q{number}" in state.photos else ""
 
 
+def without_photo(text: str, state: CaseState) -> str:
+    """A text without the words for the query photo that it names: "the second photo I gave"."""
+    return _PHOTO.sub(" ", text) if photo_named(text, state) else text
+
+
 def asks_what_is_seen(text: str) -> bool:
     """Whether the words plainly ask what a picture shows: a photo alone looks like a search."""
     return _SEEN.fullmatch(text.strip()) is not None
@@ -175,6 +183,72 @@ _SEEN = re.compile(
     r"|what (?:is|can be seen|do you see|can you see)(?: there)? (?:in|on) (?:the|this|my) "
     r"(?:picture|photo|image)|what do you see(?: here)?)\W*",
     re.I,
+)
+
+
+def asks_what_speaks_against(text: str) -> bool:
+    """Whether a text asks what speaks against a finding, or for the opposite."""
+    return _AGAINST.search(text) is not None
+
+
+_AGAINST = re.compile(
+    r"\b(?:speak|argue|point|count|anything|evidence|argument|reason|something)\w*\b.{0,20}"
+    r"\b(?:against|for (?:it|this|that) (?:being|to be))\b"
+    r"|\bcounter-?(?:evidence|arguments?)\b|\bspricht\b.{0,20}\b(?:gegen|dagegen)\b|\bdagegen\b|"
+    r"\bparle contre\b|\bhabla en contra\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_the_oldest(text: str) -> bool:
+    """Whether a text asks which of the hits is the oldest or the newest."""
+    return _OLDEST.search(text) is not None
+
+
+def speaks_of_a_tab(text: str) -> bool:
+    """Whether a text is about what was checked or compared beside the chat."""
+    return _TAB.search(text) is not None
+
+
+def one_described(text: str) -> str:
+    """The word by which a text picks a hit that is not the one spoken of last: "the beckham one".
+
+    Empty if it picks none. Handles cannot be told from such a word, so the hit is asked for.
+    """
+    found = _DESCRIBED.search(text)
+    return found[1] if found else ""
+
+
+_DESCRIBED = re.compile(
+    r"\b(?:the|that)\s+(?!(?:same|other|only|current|previous|right|wrong|whole|next|last|fake|forged|"
+    r"real)\b|\w+est\b)([^\W\d_]{3,})\s+one\b(?!\s+of\b)",
+    re.IGNORECASE,
+)
+
+
+def points_at_one(text: str) -> bool:
+    """Whether a text points at the hit that was spoken of last: "my note there", "that one"."""
+    return _POINTS.search(_ARE_THERE.sub(" ", text)) is not None
+
+
+_OLDEST = re.compile(
+    r"\b(?:old|new|earli|late|young)(?:est|iest)\b|\b(?:most|least) recent\b|\bcame first\b|"
+    r"\b(?:älteste|neu(?:e)?ste|früheste|jüngste|späteste)\w*|\bplus (?:ancien|récent|vieil)\w*|"
+    r"\bmás (?:antigu|reciente|viej|nuev)\w*|\bpiù (?:vecchi|recent|antic|nuov)\w*|"
+    r"\bmais (?:antig|recent|velh|nov)\w*|\b(?:oudste|nieuwste|recentste)\b|"
+    r"\bnaj(?:starsz|nowsz)\w*",
+    re.IGNORECASE,
+)
+_TAB = re.compile(
+    r"\b(?:photo|picture|image|face|one|two|pair)s? (?:that |which )?(?:i|we) (?:have )?(?:just )?"
+    r"(?:checked|compared)\b(?! with)|\bin the check tab\b",
+    re.IGNORECASE,
+)
+_ARE_THERE = re.compile(r"\b(?:are|is|were|was) there\b|\bthere (?:are|is)\b", re.IGNORECASE)
+_POINTS = re.compile(
+    r"\b(?:that|this|it|its|there|one|him|her|dies\w*|dazu|daran|hier|dort|das|celle|celui|cette|ça|"
+    r"ese|esa|esta|ahí|quest[ao]|quell[ao]|ess[ae]|dit|deze|dat|tym|tego|nim|ta|to)\b",
+    re.IGNORECASE,
 )
 
 
@@ -288,8 +362,37 @@ def folder_named(text: str, folders: Sequence[str]) -> str:
     existing = [it for it in folders if len(it) > 1 and f" {_folder_words(it)} " in f" {plain} "]
     if existing:
         return max(existing, key=len)
-    quoted = _QUOTED.search(text)
-    return quoted[1].strip() if quoted else ""
+    if quoted := _QUOTED.search(text):
+        return quoted[1].strip()
+    called = _FOLDER.search(text)
+    return next((it for it in called.groups() if it), "") if called else ""
+
+
+def speaks_of_a_folder(text: str, folders: Sequence[str] | None = None) -> bool:
+    """Whether a text says that hits lie in a folder: "in folder press", "from the press folder".
+
+    One of `folders` needs no such word: "in press".
+    """
+    if folders is None:
+        return _FOLDER.search(text) is not None
+    plain = _folder_words(text)
+    names = "|".join(re.escape(_folder_words(it)) for it in folders if len(it) > 1)
+    within = rf"\b(?:in|from|inside|within|aus|dans|en) (?:the |my )?(?:{names})(?: folder)?(?: |$)"
+    return bool(names) and re.search(within, plain) is not None
+
+
+_NO_NAME = (
+    r"(?!(?:on|and|or|is|are|of|which|that|with|where|same|any|each|every|what|whole|this|one|first|"
+    r"other|another|right|please|only|the|my|i|you|we|they|he|she|it|here|there)\b)"
+)
+_FOLDER = re.compile(
+    r"\b(?:in|from|inside|within|of|aus|im|dans|en|nella|na) (?:(?:the|my|a|any|dem|le|la) )?"
+    r"(?:(?:sub-?)?folder|directory|ordner|dossier|carpeta|cartella|pasta)"
+    rf"(?: (?:called|named|namens))? {_NO_NAME}([\w.-]*\w)"
+    rf"|\b(?:in|from|inside|within|of) (?:the |my )?{_NO_NAME}([\w.-]*\w) "
+    r"(?:(?:sub-?)?folder|directory)\b",
+    re.IGNORECASE,
+)
 
 
 def _folder_words(text: str) -> str:
@@ -339,9 +442,20 @@ _PLAIN = {
 """Words around a term."""
 
 
-def format_named(text: str) -> str:
-    """The format of a report; html if none is named."""
-    return next((it for it, words in _FORMATS.items() if re.search(words, text, re.I)), "html")
+def formats_named(text: str) -> tuple[str, ...]:
+    """The formats of a report; html if none is named.
+
+    Only formats that are called by their names are several: "a PDF to print" is one file.
+    """
+    wanted = re.sub(r"\b(?:not|no|instead of|rather than)\s+(?:an?\s+|as\s+)*\w+", " ", text)
+    called = dict.fromkeys(
+        "bundle" if it.lower() == "zip" else it.lower()
+        for it in re.findall(r"\b(?:csv|json|pdf|html|zip|bundle)\b", wanted, re.I)
+    )
+    if len(called) > 1:
+        return tuple(called)
+    named = (it for it, words in _FORMATS.items() if re.search(words, wanted, re.I))
+    return (next(named, "html"),)
 
 
 def _without_dates(text: str) -> str:

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, UserTurn
+from assistant.conversation.steps import (
+    CheckedSentence,
+    ModelText,
+    Step,
+    ToolCall,
+    ToolResult,
+    UserTurn,
+)
+from tools.agent_tools.handle_parsing import find_handles
 from tools.verdict.handles import parse_handle
 
 SEARCHES = ("find_person", "more_hits")
@@ -16,7 +24,8 @@ class ListedHit:
 
     `names` are those of its own files, `versions` those of the proven other version of its
     photograph. `question` says, in words, what its forgery probability (0..1) answers; empty and
-    None if it was not measured.
+    None if it was not measured. `person` is the probability (0..1) of the same person. `decision`
+    is the reviewer's.
     """
 
     handle: str
@@ -25,6 +34,8 @@ class ListedHit:
     forged: float | None = None
     names: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    decision: str = "none"
+    person: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +82,8 @@ def state_of(steps: Sequence[Step]) -> CaseState:
             case ModelText():
                 offers = step.offers
                 cited = [parse_handle(id_).subject for it in step.sentences for id_ in it.cites]
-                state = replace(state, last=_last_hit(cited) or state.last)
+                last = _only_hit(step.sentences) or _last_hit(cited) or state.last
+                state = replace(state, last=last)
     return state
 
 
@@ -79,6 +91,12 @@ def _searched(state: CaseState, call: ToolCall | None, result: ToolResult) -> Ca
     given = call.arguments.get("photos") if call else None
     searched = tuple(map(str, given)) if isinstance(given, list) else state.searched
     return replace(state, searched=searched, hits=len(result.data.get("hits", ())), last="")
+
+
+def _only_hit(said: Sequence[CheckedSentence]) -> str:
+    """The hit that an answer names, if it names one alone, as in a list of one."""
+    named = {it for one in said for it in find_handles(one.text) if it.startswith("H")}
+    return named.pop() if len(named) == 1 else ""
 
 
 def _last_hit(handles: Sequence[str]) -> str:

@@ -179,14 +179,16 @@ class _Hearing:
             seed=sampling.seed,
             suppressed=self._silenced(),
             processors=self._processors(),
-            prefix=self._prefix(tools) if len(self._prompts) == 1 else None,
+            prefix=self._prefix(tools),
         )
 
     def _prefix(self, tools: list[dict[str, Any]]) -> str | None:
         """The cache key of the beginning that this system prompt and these tools share."""
-        first = self._prompts[0][0]
+        first, *others = [messages[0] for messages in self._prompts]
         checkpoint = self._checkpoint
         if not isinstance(first, SystemMessage) or not checkpoint.prefix_cache.enabled:
+            return None
+        if any(it.content != first.content for it in others):
             return None
         key = f"{first.content}\n{self._bounds[0].tools_text}"
         with checkpoint.lock, torch.inference_mode():

@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from assistant.chat_model.local.loading import LoadedCheckpoint
-from assistant.chat_model.local.prefix import cache_argument
+from assistant.chat_model.local.prefix import cache_argument, pad_behind
 
 
 def generate_token_ids(
@@ -44,9 +44,9 @@ def generate_token_ids(
     random = None if seed is None else torch.Generator(model.device).manual_seed(seed)
     with checkpoint.lock, torch.inference_mode():
         _forget_positions(model)
-        cache = _known(checkpoint, prefix, inputs["input_ids"])
+        given, cache = _begun(checkpoint, prefix, inputs.to(model.device))
         steps = model.generate(
-            **inputs.to(model.device),
+            **given,
             generation_config=config,
             logits_processor=transformers.LogitsProcessorList(processors),
             custom_generate=_decode,
@@ -61,8 +61,15 @@ def generate_token_ids(
             row = next(steps, None)
 
 
-def _known(checkpoint: LoadedCheckpoint, prefix: str | None, input_ids: torch.Tensor) -> Any:
-    return None if prefix is None else checkpoint.prefix_cache.cache(prefix, input_ids)
+def _begun(checkpoint: LoadedCheckpoint, prefix: str | None, inputs: Any) -> tuple[Any, Any]:
+    """The inputs and the cache of their beginning; as they are and None if it is not known."""
+    if prefix is None:
+        return inputs, None
+    known = checkpoint.prefix_cache
+    several = len(inputs["input_ids"]) > 1
+    given = pad_behind(inputs, known.length(prefix)) if several else inputs
+    cache = known.cache(prefix, given["input_ids"])
+    return (inputs, None) if cache is None else (given, cache)
 
 
 def _padding(checkpoint: LoadedCheckpoint) -> int:

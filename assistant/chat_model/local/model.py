@@ -52,7 +52,7 @@ class LocalVLM(BaseChatModel):
     max_new_tokens: int = Field(default=512, ge=1)
     temperature: float = Field(default=0.0, ge=0.0)
     constrained: bool = True
-    batch_limit: int = Field(default=8, ge=1)
+    batch_limit: int = Field(default=10, ge=1)
 
     @classmethod
     def load(

@@ -49,17 +49,26 @@ class PrefixCache:
             self._kept.popitem(last=False)
 
     def cache(self, key: str, input_ids: torch.Tensor) -> Any:
-        """A copy of the cache for the beginning of the prompt, (1, n) ids; None if none fits."""
+        """A copy of the cache for the beginning of prompts, (b, n) ids; None if none fits them."""
         known = self._kept.get(key)
         if known is None:  # replaced by those of other prompts in the meantime
             return None
         self._kept.move_to_end(key)
         length = len(known.ids)
         # At least one token is left to compute: it gives the first logits.
-        fits = len(input_ids) == 1 and length < input_ids.shape[1]
-        if known.cache is None or not fits or not torch.equal(input_ids[0, :length], known.ids):
+        begun = length < input_ids.shape[1] and bool((input_ids[:, :length] == known.ids).all())
+        several = len(input_ids) > 1
+        if known.cache is None or not begun or (several and not _is_repeatable(known.cache)):
             return None
-        return copy.deepcopy(known.cache)
+        cache = copy.deepcopy(known.cache)
+        if several:
+            cache.batch_repeat_interleave(len(input_ids))
+        return cache
+
+    def length(self, key: str) -> int:
+        """The number of tokens of a beginning; 0 if it is not known."""
+        known = self._kept.get(key)
+        return 0 if known is None else len(known.ids)
 
     def _read(self, ids: torch.Tensor) -> Any:
         cache = transformers.DynamicCache(config=self._model.config.get_text_config(decoder=True))
@@ -79,6 +88,28 @@ def cache_argument(model: Any, cache: Any) -> dict[str, Any]:
     """
     known = inspect.signature(type(model).forward).parameters
     return {"cache" if "cache" in known else "past_key_values": cache}
+
+
+def _is_repeatable(cache: Any) -> bool:
+    """Whether every layer is plain attention: a recurrent state would read the padding too."""
+    return all(type(layer) is transformers.cache_utils.DynamicLayer for layer in cache.layers)
+
+
+def pad_behind(inputs: Any, length: int) -> dict[str, Any]:
+    """The inputs of a batch padded on the left, with the padding behind the first `length` tokens.
+
+    So that prompts of different lengths begin at the same place: with tokens that they share, whose
+    cache is known. Positions do not change, because padding does not count.
+    """
+    mask = inputs["attention_mask"]
+    place = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
+    padding = (mask == 0).sum(dim=1, keepdim=True)
+    moved = torch.where(place < length + padding, place - length, place)
+    source = torch.where(place < length, place + padding, moved).clamp(max=mask.shape[1] - 1)
+    return {
+        name: it.gather(1, source) if getattr(it, "shape", None) == mask.shape else it
+        for name, it in inputs.items()
+    }
 
 
 def common_prefix_length(one: torch.Tensor, other: torch.Tensor) -> int:

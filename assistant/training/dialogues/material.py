@@ -185,7 +185,7 @@ class ToolResultPool:
             if item["id"].endswith("E7") and rng.random() < 0.4:
                 item["reads"] = rng.choice(READINGS["E7"])
             if item["id"].endswith("E8") and rng.random() < 0.3:
-                item["reads"] = rng.choice(("same photograph", "another photograph"))
+                item["reads"] = rng.choice(("same photograph", "not proven"))
         return found | {"faces": [*faces]}
 
 

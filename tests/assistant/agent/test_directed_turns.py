@@ -1,5 +1,6 @@
 """Planned turns, decided by the application: the right hit, the right photo, the right answer."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,17 @@ def test_a_press_calls_its_tool_and_the_model_only_words_it(
     assert join_sentences(answer(steps).sentences) == "[H3.P1]."
     assert agent.case.steps() == steps
     assert agent.case.verify() == ()
+
+
+def test_what_a_press_must_say_is_said_once(
+    agent: Agent, model: ScriptedModel, photos: list[Path]
+) -> None:
+    """After the model's words, unless they cite it."""
+    agent.workspace.find_person([agent.workspace.add_photo(photos[0])])
+    plan = replace(pressed("score_fake", image="H3"), cites="[H3.P1]. [H3.P2].")
+    model.replies = ["[H3.P1]."]
+    said = answer(turn(agent, "How sure are you?", plan=lambda _: plan)).sentences
+    assert [it.cites for it in said] == [("H3.P1",), ("H3.P2",)]
 
 
 @pytest.mark.parametrize(

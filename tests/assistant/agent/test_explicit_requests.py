@@ -188,3 +188,15 @@ def test_other_words_do_not_lift_a_doubt(text: str) -> None:
     """What does not name an authentic photo leaves the doubt where it is."""
     found = parse_photo_question(text, (), TWO, doubted=frozenset(TWO))
     assert found is None or not found.authentic
+
+
+@pytest.mark.parametrize(
+    "text", ["which of these are authentic?", "are both fake?", "so none of them is real?"]
+)
+def test_hits_that_are_listed_are_meant_before_photos(text: str) -> None:
+    """Otherwise a question about the list would put the photos in doubt that it was found with."""
+    assert parse_photo_question(text, (), TWO, listed=True) is None
+    assert parse_photo_question(text, (), TWO) is not None
+    asked = parse_photo_question("which of my photos is fake?", (), TWO, listed=True)
+    assert asked is not None
+    assert asked.doubted == {*TWO}

@@ -30,7 +30,30 @@ FAKE, REAL = "[hits.impersonation].", "[hits.no_forgery_found]."
 )
 def test_which_list_is_asked_for(text: str, begins: str) -> None:
     """A plain question about a list is answered by that list, whatever a model would choose."""
-    assert (requested_lists(text) or "").startswith(begins)
+    _, cites = requested_lists(text) or ("", "")
+    assert cites.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("show me only the impersonations", "impersonation"),
+        ("please list all forged images", "impersonation"),
+        ("show the inconclusive ones", "inconclusive"),
+        ("list the copies", "copy"),
+    ],
+)
+def test_a_list_that_is_to_be_shown_is_filtered(case: Unmask, text: str, verdict: str) -> None:
+    """Words alone would leave the screen as it is, and the next order would sort all hits."""
+    workspace = workspace_of(case)
+    hits = workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")]).hits
+    planned = plan_hit_list_turn(text, hits)
+    assert planned is not None
+    assert [(it.name, it.arguments) for it in planned.calls] == [
+        ("list_hits", {"verdict": verdict})
+    ]
+    asked = plan_hit_list_turn("which are inconclusive?", hits)
+    assert asked is not None and not asked.calls
 
 
 @pytest.mark.parametrize(
@@ -43,6 +66,8 @@ def test_which_list_is_asked_for(text: str, begins: str) -> None:
         "show me the top 50 fakes",
         "which part of H2 is fake?",
         "what is a copy?",
+        "which of these is most likely fake?",
+        "which one looks most manipulated?",
         "what are deepfakes?",
         "thanks",
     ],
@@ -59,5 +84,7 @@ def test_a_hit_that_is_not_there_is_said_not_to_be(case: Unmask) -> None:
     for text in ("H99?", "why is h99 fake", "Compare H1 and H99.", "what of hit 99?"):
         directed = plan_hit_list_turn(text, hits)
         assert directed is not None and directed.extra_text == "There is no H99.", text
+    gone = plan_hit_list_turn("H99 and H1?", hits, lambda handle: f"{handle} was a cup.")
+    assert gone is not None and gone.extra_text == "There is no H99. H99 was a cup."
     for text in ("why is H1 fake?", "show the top 99 hits", "thanks"):
         assert plan_hit_list_turn(text, hits) is None, text

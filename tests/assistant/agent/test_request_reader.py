@@ -52,6 +52,7 @@ def agent(case: Unmask, tmp_path: Path) -> Agent:
             "find, and explain the first": "two_find_why",
             "the weather?": "outside",
             "that one?": "why",
+            "and this one?": "why",
             "explain H999": "why",
             "what about H2": "where",
             "sorry, H3": "correction",
@@ -68,6 +69,9 @@ def agent(case: Unmask, tmp_path: Path) -> Agent:
             "warum ist das nicht mein Bild?": "why",
             "why is missing_77.png here": "why",
             "where was one.png altered": "where",
+            "mark it confirmed": "confirm",
+            "sort by forged probability": "sort_forgery",
+            "tell me the top two": "fewer",
         }
     )
     record = Case.create(tmp_path, gallery=GALLERY)
@@ -256,11 +260,34 @@ def test_an_order_about_all_hits_hides_them_after_one_press(agent: Agent, photo:
     ]
 
 
+def test_a_note_and_the_mark_after_it_are_about_one_hit(agent: Agent, photo: Path) -> None:
+    """ "It" is the hit of the note, whatever was spoken of before."""
+    turn(agent, "anybody abusing her face?", [photo])
+    turn(agent, "sorry, H3")
+    steps = turn(agent, 'put a note on H2 that says "ask Ada and Ben", and mark it confirmed')
+    assert calls(steps) == [
+        ("note_hit", {"hit": "H2", "text": "ask Ada and Ben"}),
+        ("mark_hit", {"hit": "H2", "decision": "confirmed"}),
+    ]
+
+
+def test_the_top_of_a_sorted_list_is_told_and_the_list_kept(agent: Agent, photo: Path) -> None:
+    """In the order just asked for, and without a new search."""
+    turn(agent, "anybody abusing her face?", [photo])
+    steps = turn(agent, "sort by forged probability, then tell me the top two")
+    assert calls(steps) == [("list_hits", {"sort": "forgery"})]
+    first = agent.workspace.review.listed().hits
+    assert len(first) == 3
+    opening = f"First hits of 3 as listed now: {first[0]} and {first[1]}."
+    assert opening in said(steps)
+    assert phrases.LIST_KEPT in said(steps)
+
+
 def test_another_language_is_answered_and_remarked_on_once(agent: Agent, photo: Path) -> None:
-    """In that language, at the end of the first answer."""
+    """In that language, at the beginning of the first answer."""
     turn(agent, "anybody abusing her face?", [photo])
     first = said(turn(agent, "zeig mir bitte alle Kopien von ihr"))
-    assert first.endswith(IN_ENGLISH["German"])
+    assert first.startswith(IN_ENGLISH["German"])
     assert IN_ENGLISH["German"] not in said(turn(agent, "warum ist das nicht mein Bild?"))
 
 
@@ -274,3 +301,15 @@ def test_a_file_that_is_no_hit_is_said_to_be_none(agent: Agent, photo: Path) -> 
     assert calls(turn(agent, "where was one.png altered")) == [
         ("locate_artifacts", {"image": "Q1"})
     ]
+
+
+def test_this_one_is_the_hit_that_was_opened_since_the_answer(agent: Agent, photo: Path) -> None:
+    """Only until the next answer, and only if it is a hit of the latest search."""
+    turn(agent, "anybody abusing her face?", [photo])
+    turn(agent, "what about H2")
+    agent.point_at("H3")
+    assert calls(turn(agent, "and this one?")) == [("score_fake", {"image": "H3"})]
+    turn(agent, "what about H2")
+    assert calls(turn(agent, "that one?")) == [("score_fake", {"image": "H2"})]
+    agent.point_at("H999")
+    assert calls(turn(agent, "and this one?")) == [("score_fake", {"image": "H2"})]

@@ -329,18 +329,49 @@ def test_the_cache_has_the_name_that_the_model_knows(models: dict[str, LocalVLM]
             assert prefixes.cache("shared", ids).get_seq_length() == 50
 
 
-def test_a_batch_is_one_pass_with_the_same_answers(models: dict[str, LocalVLM]) -> None:
-    """Prompts of different lengths, with and without pictures, are answered in one pass."""
-    model = models["qwen3_vl"]
-    prompts = [asked("Q1:", image_block(1), "Describe this one, please."), asked("Hi")]
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_batch_is_one_pass_with_the_same_answers(
+    models: dict[str, LocalVLM], family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prompts of different lengths, with and without pictures, also without their beginning."""
+    model = models[family]
+    prompts: list[Any] = [
+        asked("Q1:", image_block(1), "Describe this one, please."),
+        asked("Hi"),
+        asked("Q2:", image_block(2), "And what do you see in that one?"),
+    ]
+    alone = [model.invoke(prompt, tools=TOOLS).content for prompt in prompts]
     passes: list[int] = []
-    hook = model.checkpoint.model.register_forward_pre_hook(lambda *_: passes.append(1))
-    together = model.batch(prompts)
-    hook.remove()
-
-    assert [it.content for it in together] == [model.invoke(prompt).content for prompt in prompts]
+    read: list[int] = []
+    decoder = model.checkpoint.model.get_decoder()
+    hooks = (
+        model.checkpoint.model.register_forward_pre_hook(lambda *_: passes.append(1)),
+        decoder.register_forward_pre_hook(
+            lambda _, __, given: read.append(given["inputs_embeds"].shape[1]), with_kwargs=True
+        ),
+    )
+    together = [it.content for it in model.batch(prompts, tools=TOOLS)]
+    remembered = max(read)
     assert len(passes) <= 24
-    cited = model.batch(prompts, allowed_citations=[["H1.E1"], []], temperature=1.5, seed=2)
+    with monkeypatch.context() as forgetful:
+        forgetful.setattr(PrefixCache, "cache", lambda *_: None)
+        whole_prompts = [it.content for it in model.batch(prompts, tools=TOOLS)]
+    for hook in hooks:
+        hook.remove()
+    assert together == whole_prompts == alone
+    plain = family not in ("gemma4", "qwen3_5")  # sliding windows and recurrent states start anew
+    assert (max(read) - remembered > 48) == plain
+    others: list[Any] = [[SystemMessage("Other words."), *prompts[1][1:]], prompts[0]]
+    mixed = [it.content for it in model.batch(others, tools=TOOLS)]
+    assert mixed == [model.invoke(it, tools=TOOLS).content for it in others]
+
+
+def test_each_prompt_of_a_batch_has_its_citations(qwen: LocalVLM) -> None:
+    """The second may cite nothing."""
+    prompts: list[Any] = [
+        asked("Q1:", image_block(1), "Describe this one, please."), asked("Hi"),
+    ]  # fmt: skip
+    cited = qwen.batch(prompts, allowed_citations=[["H1.E1"], []], temperature=1.5, seed=2)
     assert "[" not in str(cited[1].content)
 
 

@@ -22,9 +22,9 @@ def test_every_class_has_many_wordings() -> None:
 
 
 def test_no_slot_is_left() -> None:
-    """Everything between angle brackets is filled in."""
+    """Everything between angle brackets is filled in, but for a tag that an author wrote."""
     for text, _ in examples(random.Random(3), wordings()):  # noqa: S311 - not for secrets
-        assert re.search(r"<[a-z0-9]+>", text) is None, text
+        assert re.search(r"<(?!result>)[a-z0-9]+>", text) is None, text
 
 
 def test_no_evaluation_wording_is_trained_on() -> None:

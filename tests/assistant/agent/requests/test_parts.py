@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from assistant.agent.requests.parts import read_parts, split_request
+from assistant.agent.requests.plain_requests import dictated_note, note_and_more
 from assistant.agent.requests.reader import Reading
 
 pytestmark = pytest.mark.fast
@@ -46,22 +47,22 @@ class Scripted:
         return Reading(*self._readings.get(text, ("outside", 0.1)), "why")
 
 
-BOTH = "find fakes of her and export a pdf"
+BOTH = "find fakes of her and write it all up"
 
 
 @pytest.mark.parametrize(
     ("readings", "names", "unclear"),
     [
-        ({"find fakes of her": ("find", 0.9), "export a pdf": ("export", 0.7)},
+        ({"find fakes of her": ("find", 0.9), "write it all up": ("export", 0.7)},
          ["find", "export"], ()),
-        ({BOTH: ("find", 0.9), "find fakes of her": ("find", 0.9), "export a pdf": ("hide", 0.7)},
-         ["find"], ("export a pdf",)),
+        ({BOTH: ("find", 0.9), "find fakes of her": ("find", 0.9),
+          "write it all up": ("hide", 0.7)}, ["find"], ("write it all up",)),
         ({BOTH: ("two_find_why", 0.9), "find fakes of her": ("find", 0.9)}, ["two_find_why"], ()),
         ({BOTH: ("find", 0.9)}, ["find"], ()),
         ({BOTH: ("injection", 0.5), "find fakes of her": ("find", 0.9),
-          "export a pdf": ("export", 0.9)}, ["injection"], ()),
+          "write it all up": ("export", 0.9)}, ["injection"], ()),
         ({BOTH: ("find", 0.9), "find fakes of her": ("find", 0.9),
-          "export a pdf": ("injection", 0.9)}, ["find"], ()),
+          "write it all up": ("injection", 0.9)}, ["find"], ()),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_named_and_nothing_is_done_by_a_guess(
@@ -103,3 +104,45 @@ def test_plain_requests_need_no_reader(text: str, name: str) -> None:
     ((part,), _) = read_parts(Scripted({}), text, with_photo=False)
     assert part.name == name
     assert part.sure == (name != "outside")
+
+
+@pytest.mark.parametrize(
+    ("text", "note", "more"),
+    [
+        ("put a note on H2 saying 'ask agency', and mark it confirmed",
+         "put a note on H2 saying 'ask agency'", "mark it confirmed"),
+        ('add a note to H2: "ask Ada, and hide it" and mark it confirmed',
+         'add a note to H2: "ask Ada, and hide it"', "mark it confirmed"),
+        ("put a note on H2 that says “it's odd” and mark it confirmed",
+         "put a note on H2 that says “it's odd”", "mark it confirmed"),
+    ],
+)  # fmt: skip
+def test_a_quoted_note_ends_with_its_marks(text: str, note: str, more: str) -> None:
+    """What is ordered after it is another part, and said if it is not understood."""
+    reader = Scripted({more: ("confirm", 0.9)})
+    parts, unclear = read_parts(reader, text, with_photo=False)
+    assert [(it.name, it.text) for it in parts] == [("note", note), ("confirm", more)]
+    assert unclear == ()
+    parts, _ = read_parts(Scripted({}), text, with_photo=False)
+    assert [it.sure for it in parts] == [True, False]
+
+
+def test_what_follows_a_deletion_is_not_lost() -> None:
+    """ "Delete" begins a request as other verbs do."""
+    text = "delete H1 from the gallery and then export pdf"
+    assert split_request(text) == ("delete H1 from the gallery", "export pdf")
+
+
+def test_a_quoted_note_needs_no_verb() -> None:
+    """What follows it is an order, and not part of the note."""
+    text = "note for H1: 'call the agency' and then reject H2"
+    assert note_and_more(text) == ("note for H1: 'call the agency'", "then reject H2")
+
+
+def test_a_note_may_stand_last() -> None:
+    """It is not cut within its marks."""
+    text = "mark H2 as real and put a note on it saying 'ask Ada, and hide it'"
+    reader = Scripted({"mark H2 as real": ("reject", 0.9)})
+    parts, _ = read_parts(reader, text, with_photo=False)
+    assert [it.name for it in parts] == ["reject", "note"]
+    assert dictated_note(parts[1].text) == ("it", "ask Ada, and hide it")

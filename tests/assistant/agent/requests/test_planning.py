@@ -1,12 +1,14 @@
 """From the class of a request to calls of tools, or to a text of the application."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from assistant.agent.requests.plain_requests import plain_request
-from assistant.agent.requests.planning import Plan, Request, known_classes, plan_request
+from assistant.agent.requests.planning import known_classes, plan_request
+from assistant.agent.requests.plans.request import Plan, Request
 from assistant.agent.requests.state import CaseState, ListedHit
 from assistant.conversation.steps import ToolCall
 from assistant.grounding.sentences import split_sentences
@@ -77,9 +79,13 @@ def test_every_plan_is_sound_in_every_state(name: str, state: CaseState) -> None
         ("why", "is Q1 itself fake?", [("score_fake", {"image": "Q1"})]),
         ("where", "and where?", [("locate_artifacts", {"image": "H5"})]),
         ("compare", "H3 with my photo", [("compare_faces", {"first": "Q2", "second": "H3"})]),
+        ("compare", "the second pic I gave you next to nr 5",
+         [("compare_faces", {"first": "Q2", "second": "H5"})]),
+        ("compare_hits", "hit 7 with the photo 2 which I gave",
+         [("compare_faces", {"first": "Q2", "second": "H7"})]),
         ("compare", "H3 with Q1", [("compare_faces", {"first": "Q1", "second": "H3"})]),
         ("compare_hits", "H3 and H9", [("compare_faces", {"first": "H3", "second": "H9"})]),
-        ("fewer", "only three", [("find_person", {"photos": ["Q2"], "top": 3})]),
+        ("fewer", "search again, only three", [("find_person", {"photos": ["Q2"], "top": 3})]),
         ("more", "20 more", [("more_hits", {"count": 20})]),
         ("more", "the rest", [("more_hits", {})]),
         ("filter_folder", "those in press", [("list_hits", {"folder": "press"})]),
@@ -93,7 +99,16 @@ def test_every_plan_is_sound_in_every_state(name: str, state: CaseState) -> None
         ),
         ("clear_filter", "and below 80?", [("list_hits", {"forged": "0-80"})]),
         ("clear_filter", "hits without a decision", [("list_hits", {"decision": "none"})]),
-        ("clear_filter", "which did I confirm?", [("list_hits", {"decision": "confirmed"})]),
+        ("clear_filter", "only those I confirmed", [("list_hits", {"decision": "confirmed"})]),
+        ("reviews", "which did I confirm?", [("reviewed", {"decision": "confirmed"})]),
+        (
+            "reviews", "which fakes did I confirm?",
+            [("list_hits", {"verdict": "impersonation", "decision": "confirmed", "stays": True})],
+        ),
+        (
+            "which_fake", "which fakes did I confirm?",
+            [("list_hits", {"verdict": "impersonation", "decision": "confirmed", "stays": True})],
+        ),
         (
             "reject", "H2 and H3 are false alarms",
             [
@@ -102,6 +117,8 @@ def test_every_plan_is_sound_in_every_state(name: str, state: CaseState) -> None
             ],
         ),
         ("export", "as csv", [("export_report", {"format": "csv"})]),
+        ("export", "as csv and json",
+         [("export_report", {"format": "csv"}), ("export_report", {"format": "json"})]),
         ("note", "note for H4: ask Ada. Is H2 fake?",
          [("note_hit", {"hit": "H4", "text": "ask Ada. Is H2 fake?"})]),
         ("note", "add a note to the second hit: hide it",
@@ -111,6 +128,20 @@ def test_every_plan_is_sound_in_every_state(name: str, state: CaseState) -> None
         ("why", "why is the second to last one a copy?", [("score_fake", {"image": "H11"})]),
         ("why", "the 12th from the end", [("score_fake", {"image": "H1"})]),
         ("correction", "no, H7", [("score_fake", {"image": "H7"})]),
+        ("undo", "undo only H3", [("mark_hit", {"hit": "H3", "decision": "none"})]),
+        ("undo", "undo that", [("undo", {})]),
+        ("undo", "undo the last 2", [("undo", {})]),
+        ("find", "find fakes of her, the best one first", [("find_person", {"photos": ["Q2"]})]),
+        ("find", "find the worst 7", [("find_person", {"photos": ["Q2"], "top": 7})]),
+        ("reject", "reject H1, H3 and H4",
+         [("mark_hit", {"hit": it, "decision": "rejected"}) for it in ("H1", "H3", "H4")]),
+        ("file_facts", "when was H3 taken?", [("file_facts", {"image": "H3"})]),
+        ("file_facts", "its size?", [("file_facts", {"image": "H5"})]),
+        ("file_facts", "EXIF of Q1", [("file_facts", {"image": "Q1"})]),
+        ("file_facts", "which is the oldest?", [("list_hits", {"sort": "date", "stays": True})]),
+        ("reviews", "what did I note on H4?", [("reviewed", {"hit": "H4"})]),
+        ("reviews", "and my note there?", [("reviewed", {"hit": "H5"})]),
+        ("reviews", "what have I decided so far?", [("reviewed", {})]),
         (
             "two_why_where", "why H2 and where",
             [("score_fake", {"image": "H2"}), ("locate_artifacts", {"image": "H2"})],
@@ -173,6 +204,10 @@ def test_photos_that_came_with_the_request_are_searched_for() -> None:
     [
         ("find", CaseState(), phrases.ASK_PHOTO),
         ("own_photo", CaseState(), phrases.ASK_PHOTO),
+        ("named_person", CaseState(), phrases.ASK_PHOTO),
+        ("named_person", LISTED, phrases.BY_PHOTO),
+        ("file_facts", CaseState(("Q1",), (), ("Q1",), 12), phrases.WHICH_HIT),
+        ("reviews", CaseState(("Q1",)), phrases.SEARCH_FIRST),
         ("why", CaseState(), phrases.PHOTO_FIRST),
         ("which_fake", CaseState(("Q1",)), phrases.SEARCH_FIRST),
         ("why", CaseState(("Q1",), (), ("Q1",), 12), phrases.WHICH_HIT),
@@ -186,6 +221,28 @@ def test_what_is_missing_is_asked_for(name: str, state: CaseState, said: str) ->
     assert not plan.calls
     assert said in plan.text
     assert re.search(r"\[(?!hits\.all\])", plan.text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("is the photo I just checked real or not", False),
+        ("which of the two I compared is fake?", False),
+        ("I just checked H3 with the press office, why is it open?", True),
+        ("we checked with her lawyer, is my photo clean?", True),
+    ],
+)
+def test_the_chat_says_that_it_does_not_see_the_other_tabs(text: str, seen: bool) -> None:
+    """An answer about the query photo would be taken for one about the photo on the tab."""
+    assert (planned("own_photo", text) == Plan(text=phrases.NOT_SEEN)) is not seen
+
+
+def test_before_a_search_a_name_is_that_of_the_photo() -> None:
+    """ "Any fakes of Ada?" beside Ada's photo searches for it; "who is H3?" does not."""
+    photo = CaseState(("Q1",), (), ("Q1",))
+    assert calls(planned("named_person", "any fakes of Ada?", photo)) == [
+        ("find_person", {"photos": ["Q1"]})
+    ]
 
 
 HITS = (
@@ -211,7 +268,6 @@ def about_hits(name: str, text: str, state: CaseState = FIVE) -> Plan:
         ("confirm", "the sheriff is certain that H4 was tampered with", "Mark H4 as confirmed"),
         ("reject", "would it be fair to dismiss H2?", "Mark H2 as rejected"),
         ("hide", "who hid H3?", "Hide H3"),
-        ("unmark", "was my decision on H3 withdrawn?", "Take back my decision on H3"),
         ("export", "my aunt is asking for a report", "Export the report"),
     ],
 )
@@ -236,9 +292,12 @@ def test_a_doubt_is_answered_with_reasons() -> None:
     ("name", "text", "offer"),
     [
         ("which_other", "remove the ones that show somebody else", "Hide H3 and H5"),
-        ("which_inconclusive", "reject all inconclusive ones", "Mark H2 and H4 as rejected"),
         ("hide", "keep H1 and hide the rest", "Hide H2, H3, H4 and H5"),
         ("hide", "hide everything except H1 and H2", "Hide H3, H4 and H5"),
+        ("hide", "hide everything except the first two", "Hide H3, H4 and H5"),
+        ("hide", "hide all but the inconclusive ones", "Hide H1, H3 and H5"),
+        ("reject", "reject all that are not fakes", "Mark H2, H3, H4 and H5 as rejected"),
+        ("which_other", "hide everything that's not him", "Hide H3 and H5"),
         ("hide", "hide H2 to H4", "Hide H2, H3 and H4"),
         ("confirm", "confirm the first two", "Mark H1 and H2 as confirmed"),
         ("clear_filter", "bin them all", "Hide H1, H2, H3, H4 and H5"),
@@ -252,6 +311,314 @@ def test_an_order_about_a_group_names_its_hits(name: str, text: str, offer: str)
     read = plain_request(offer)
     assert read is not None
     assert [it.name for it in about_hits(read, offer).calls] == ["mark_hit"] * offer.count("H", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "handles", "decision"),
+    [
+        ("which_inconclusive", "reject all inconclusive ones", "H2 H4", "rejected"),
+        ("confirm", "mark all inconclusive as confirmed", "H2 H4", "confirmed"),
+        ("confirm", "mark all inconclusive as fakes", "H2 H4", "confirmed"),
+        ("unmark", "unmark the fakes", "H1", "none"),
+    ],
+)
+def test_an_order_about_a_verdict_marks_its_hits(
+    name: str, text: str, handles: str, decision: str
+) -> None:
+    """At once: the verdict says which hits are meant, and one undo takes all of it back."""
+    assert calls(about_hits(name, text)) == [
+        ("mark_hit", {"hit": it, "decision": decision}) for it in handles.split()
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hide everything thats not elon",
+        "hide everything that isn't elon",
+        "remove all but the ones from the BBC",
+        "get rid of everything that is not a fake",
+        "reject the rest except elon",
+    ],
+)
+def test_who_leaves_out_what_is_no_hit_is_asked_which(text: str) -> None:
+    """An exception that names no hit never makes the order one about all hits."""
+    act = plain_request(text)
+    assert act in ("hide", "reject")
+    for name in (act, "which_genuine"):  # as a reading might take it
+        plan = about_hits(name, text)
+        assert (plan.calls, plan.offers) == ((), ())
+        assert phrases.LEAVE_OUT in plan.note
+
+
+@pytest.mark.parametrize(
+    ("text", "act", "handles"),
+    [
+        ("reject H3 and H4, that's not him", "reject", "H3 H4"),
+        ("reject H5, thats not him", "reject", "H5"),
+        ("please mark H3 as rejected, it looks just like H5", "reject", "H3"),
+        ("reject H3, H4 is fine", "reject", "H3"),
+        ("reject H3, but not H4", "reject", "H3"),
+        ("confirm H1 and H2 because they are the same man", "confirm", "H1 H2"),
+        ("hide H3, all of these are boring", "hide", "H3"),
+    ],
+)
+def test_an_order_with_a_reason_is_the_order(text: str, act: str, handles: str) -> None:
+    """About the hits of its own words; the reason marks none and asks for nothing."""
+    assert plain_request(text) == act
+    decision = {"reject": "rejected", "confirm": "confirmed", "hide": "hidden"}[act]
+    assert calls(about_hits(act, text)) == [
+        ("mark_hit", {"hit": it, "decision": decision}) for it in handles.split()
+    ]
+
+
+def test_a_condition_is_no_reason() -> None:
+    """Nor is a question, or a pair that is compared; a range of hits is still asked back."""
+    for text in ("reject H5, if it is a copy", "reject H5, or is it him?", "H1, they look alike"):
+        assert plain_request(text) is None, text
+    assert plain_request("compare H1 and H2, they look alike") is None
+    (offer,) = about_hits("reject", "reject H3 to H5, that's not him").offers
+    assert offer == "Mark H3, H4 and H5 as rejected"
+
+
+def test_the_one_of_an_unknown_word_is_not_the_one_spoken_of_last() -> None:
+    """Which one is asked; "the same one" and ordinals are known."""
+    plan = about_hits("why", "is the obama one fake?")
+    assert (plan.calls, plan.note) == ((), 'The file name of no listed hit contains "obama".')
+    assert phrases.WHICH_HIT in plan.text
+    assert about_hits("reject", "reject the obama one").calls == ()
+    for text, hit in (("is the same one fake?", "H2"), ("is the third one fake?", "H3")):
+        assert calls(about_hits("why", text)) == [("score_fake", {"image": hit})]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("fewer", "tell me the top two"), ("fewer", "top 2"), ("find", "only the worst 2")],
+)
+def test_the_first_hits_are_told_without_a_new_search(name: str, text: str) -> None:
+    """In the order in which they are listed; a search would cut the list."""
+    plan = plan_request(Request(name, text, FIVE, (), HITS, shown=("H4", "H1", "H3")))
+    assert plan.calls == ()
+    assert plan.opening == "First hits of 3 as listed now: H4 and H1."
+    assert plan.text == "[H4.verdict], and [H4.P2]. [H1.verdict], and [H1.P2]."
+    assert plan.note == phrases.LIST_KEPT
+
+
+def test_an_exception_is_no_comparison() -> None:
+    """Of two named hits, which a reading takes for a pair to compare."""
+    assert plain_request("hide everything except H1 and H2") == "hide"
+    assert plain_request("delete all data except my photos") == "about_privacy"
+    assert plain_request("hide everything not in press") is None
+
+
+def test_hidden_hits_are_marked_with_no_group() -> None:
+    """They are in no list that the user sees; the answer says so."""
+    listed = [replace(HITS[1], decision="hidden"), HITS[3]]
+    text = "mark all inconclusive as confirmed"
+    plan = plan_request(Request("confirm", text, FIVE, (), listed))
+    assert calls(plan) == [("mark_hit", {"hit": "H4", "decision": "confirmed"})]
+    assert plan.note == "Hidden before and left so: H2."
+    back = plan_request(Request("unmark", "unmark all inconclusive", FIVE, (), listed))
+    assert [it["hit"] for _, it in calls(back)] == ["H2", "H4"]
+
+
+def test_the_hit_that_reads_most_forged_is_named_with_its_reasons() -> None:
+    """An impersonation before a higher probability of another question; strangers beside it."""
+    plan = about_hits("most_forged", "which is most likely faked?")
+    assert calls(plan) == [("score_fake", {"image": "H1"})]
+    assert plan.opening == (
+        "H1 reads most forged: the probability of a forgery is 99 %, judged as one of two versions."
+    )
+    assert plan.note == ""
+    beside = (
+        replace(HITS[1], forged=0.6),
+        HITS[3],
+        replace(HITS[0], verdict="inconclusive", handle="H9"),
+        replace(HITS[2], forged=0.95),
+    )
+    plan = plan_request(Request("most_forged", "the worst one", FIVE, (), beside))
+    assert calls(plan) == [("score_fake", {"image": "H4"})]
+    assert plan.note == (
+        "Judged as one of two versions, H9 reads most forged (99 %); that is another question, and "
+        "the two do not compare. Judged by itself, H3 reads most forged (95 %), and shows another "
+        "person."
+    )
+    shown = Request("most_forged", "the worst of these", FIVE, (), HITS, shown=("H3", "H4"))
+    plan = plan_request(shown)
+    assert calls(plan) == [("score_fake", {"image": "H4"})]
+    assert plan.note == "Only the hits that the filter lists count: 2 of 5."
+    nothing = plan_request(Request("most_forged", "the worst one", FIVE, (), HITS[4:]))
+    assert nothing.text == "[hits.all]. [hits.unassessed]."
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("how many are fake? one number", "[S2]. [S8]."),
+        ("how many are someone else", "[S6]. [S8]."),
+        ("how many could not be assessed", "[S7]. [S8]."),
+        ("how many pictures were compared", "[S8]."),
+    ],
+)
+def test_the_count_that_is_asked_for_stands_first(text: str, begins: str) -> None:
+    """All counts follow it, so that a zero is no all-clear."""
+    assert about_hits("counts", text).text.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "answer"),
+    [
+        ("alike", "are there duplicates?", "[hits.alike]. [hits.copy]."),
+        ("unassessed", "what was not measured?", "[hits.unassessed]."),
+        ("forged_others", "do strangers read as forged?", "[hits.forged_others]."),
+    ],
+)
+def test_questions_about_the_whole_list_are_answered_by_its_facts(
+    name: str, text: str, answer: str
+) -> None:
+    """Before a search, it is asked for."""
+    assert about_hits(name, text).text.startswith(answer)
+    assert phrases.SEARCH_FIRST in planned(name, text, CaseState(("Q1",))).text
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("and what speaks against that?", "[H2.against]."),
+        ("is there any evidence against it", "[H2.against]."),
+        ("does anything speak for it being real?", "[H2.against]."),
+        ("was spricht dagegen?", "[H2.against]."),
+        ("why is H2 here?", ""),
+        ("what speaks against my photo Q1?", ""),
+    ],
+)
+def test_what_speaks_against_a_verdict_is_said_first(text: str, before: str) -> None:
+    """Of the hit spoken of last; the whole explanation follows."""
+    plan = about_hits("why", text)
+    assert (plan.text, [it.name for it in plan.calls]) == (before, ["score_fake"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "stays"),
+    [
+        ("filter_after", "which of these are from 2019?", True),
+        ("filter_folder", "are there any forged ones in press?", True),
+        ("filter_folder", "can you tell me what lies in press?", True),
+        ("which_other", "who of them is somebody else?", True),
+        ("sort_forgery", "which one has the highest score?", True),
+        ("filter_after", "only those from 2019", False),
+        ("filter_after", "can you show me those from 2019?", False),
+        ("filter_folder", "anything in press? then list only that", False),
+        ("filter_folder", "which lie in press? Show me nothing else.", False),
+        ("clear_filter", "and below 80?", False),
+    ],
+)
+def test_a_question_leaves_the_list_as_it_is(name: str, text: str, stays: bool) -> None:
+    """Only an order changes what is listed."""
+    request = Request(name, text, FIVE, ["press"], HITS)
+    (listing,) = plan_request(request).calls
+    assert listing.name == "list_hits"
+    assert listing.arguments.get("stays", False) is stays
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("are there any forged ones in folder press?", {"verdict": "impersonation"}),
+        ("which copies lie in the press folder?", {"verdict": "copy"}),
+        ("show only those in the folder press", {}),
+        ("how many hits are in folder press?", {}),
+    ],
+)
+def test_what_is_called_a_folder_is_one(text: str, given: dict[str, str]) -> None:
+    """Also if it has a person's name; a verdict beside it is kept."""
+    assert plain_request(text) == "filter_folder"
+    (_, arguments), *_ = calls(planned("filter_folder", text))
+    stays = {"stays": True} if text.endswith("?") else {}
+    assert arguments == {"folder": "press", **given, **stays}
+
+
+def test_a_count_within_a_folder_or_year_is_no_count_of_all() -> None:
+    """A folder that does not exist holds no hit."""
+    assert calls(planned("counts", "how many of them are in press?")) == [
+        ("list_hits", {"folder": "press", "stays": True})
+    ]
+    assert calls(planned("counts", "how many fakes from 2019?")) == [
+        ("list_hits", {"after": "2019", "before": "2020", "verdict": "impersonation",
+                       "stays": True})
+    ]  # fmt: skip
+    assert calls(planned("filter_folder", "anything in folder nowhere?")) == [
+        ("list_hits", {"folder": "nowhere", "stays": True})
+    ]
+    for text in ("are all from the same folder?", "show hits regardless of folder and date"):
+        assert plain_request(text) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("hide", "hide all from the BBC", "from the BBC"),
+        ("hide", "hide everything that was taken before 2019", "that was taken before 2019"),
+        ("which_copy", "reject all copies from press", "from press"),
+        ("hide", "hide the rest from Bob", "from Bob"),
+        ("hide", "hide all photos of Jeb Bush", "of Jeb Bush"),
+        ("reject", "reject everything that looks like a painting", "that looks like a painting"),
+    ],
+)
+def test_a_group_that_no_rule_knows_is_never_all_hits(name: str, text: str, words: str) -> None:
+    """Its words are repeated, and the hits are asked for."""
+    assert plain_request(text) == (None if "2019" in text else text.partition(" ")[0])
+    plan = about_hits(name, text)
+    assert (plan.calls, plan.offers) == ((), ())
+    assert phrases.WHICH_OF_THEM.format(words=f'"{words}"') in plan.note
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hide all of them from the list",
+        "hide all in one go",
+        "remove all hits with the verdict inconclusive",
+        "hide all that are inconclusive",
+        "hide everything of him",
+    ],
+)
+def test_words_that_restrict_nothing_leave_the_group(text: str) -> None:
+    """The list and its hits are what is spoken of."""
+    assert about_hits("hide", text).offers
+
+
+def test_how_sure_it_is_of_a_version_states_what_is_proven() -> None:
+    """That another version exists, and which of the two the scores accuse."""
+    assert "[H1.E34]. [H1.E37]." in about_hits("sure", "how sure are you about H1?").text
+    assert "E34" not in about_hits("sure", "how sure are you about H2?").text
+
+
+def test_a_percentage_is_that_of_the_hits_that_show_it() -> None:
+    """Of a forgery or of the person, with the question that it answers."""
+    listed = (*HITS[:1], replace(HITS[1], person=0.994), replace(HITS[3], forged=0.881))
+    plan = plan_request(Request("percentage", "what does 88% mean?", FIVE, (), listed))
+    assert plan.opening == (
+        "88 % is the probability of a forgery of H2, judged beside the query photos. 88 % is the "
+        "probability of a forgery of H4, judged beside the query photos."
+    )
+    assert calls(plan) == [("explain_term", {"term": "probability"})]
+    both = plan_request(Request("percentage", "what is the 99 % of H2?", FIVE, (), listed))
+    assert both.opening == "99 % is the probability that H2 shows the query person."
+    none = plan_request(Request("percentage", "and 12 %?", FIVE, (), listed))
+    assert none.opening == "No listed hit shows 12 %."
+
+
+def test_a_count_of_genuine_pictures_says_what_is_counted() -> None:
+    """Finding no forgery is no proof; counts of forgeries need no such word."""
+    assert about_hits("counts", "how many are real?").note == phrases.NOT_GENUINE
+    assert about_hits("counts", "how many are fake?").note == ""
+
+
+def test_hits_are_listed_by_the_names_of_their_files() -> None:
+    """Not taken for a person's name."""
+    plan = about_hits("named_files", "which hits are named elon?")
+    assert calls(plan) == [("list_hits", {"name": "elon", "stays": True})]
 
 
 def test_one_hit_is_no_group() -> None:
@@ -302,3 +669,56 @@ def test_a_hit_is_found_by_the_percentage_that_it_shows() -> None:
     text = "so why is this not called forged with {} %?"
     for percent, hit in ((71, "H4"), (12, "H2")):
         assert calls(about_hits("why", text.format(percent))) == [("score_fake", {"image": hit})]
+
+
+def test_unhiding_never_offers_to_hide() -> None:
+    """ "Them" are all hidden hits, which are named before one press brings them back."""
+    listed = [replace(HITS[0], decision="hidden"), replace(HITS[2], decision="hidden"), HITS[3]]
+    plan = plan_request(Request("unmark", "unhide them", FIVE, (), listed))
+    assert plan.calls == ()
+    assert plan.offers == ("Take back my decision on H1 and H3",)
+
+
+@pytest.mark.parametrize(
+    ("text", "offer"),
+    [
+        ("confirm the top three except H2", "Mark H1 and H3 as confirmed"),
+        ("reject the last 2", "Mark H4 and H5 as rejected"),
+    ],
+)
+def test_an_order_about_an_end_of_the_list_is_no_question_for_a_list(text: str, offer: str) -> None:
+    """Those at that end are named and wait for one press."""
+    plan = about_hits(plain_request(text) or "fewer", text)
+    assert plan.calls == ()
+    assert plan.offers == (offer,)
+
+
+def test_everything_is_not_undone_by_undoing_one_message() -> None:
+    """The latest message is offered."""
+    plan = planned("undo", "undo everything I did today")
+    assert plan.calls == ()
+    assert plan.offers == ("Undo",)
+
+
+def test_the_top_of_the_list_is_what_the_user_sees_there() -> None:
+    """Hidden hits and those that a filter leaves out do not count."""
+    text = "confirm the top two"
+    plan = plan_request(Request("confirm", text, FIVE, (), HITS, shown=("H2", "H4", "H5")))
+    assert plan.offers == ("Mark H2 and H4 as confirmed",)
+
+
+def test_there_are_notes_points_at_no_hit() -> None:
+    """ "What notes are there?" is about all hits, not about the one that was spoken of last."""
+    assert calls(planned("reviews", "what notes are there?")) == [("reviewed", {})]
+    assert calls(planned("reviews", "my note there?")) == [("reviewed", {"hit": "H5"})]
+
+
+def test_no_decision_is_offered_to_be_taken_back_that_nobody_made() -> None:
+    """What was decided is told instead."""
+    assert not about_hits("unmark", "was my decision on H3 withdrawn?").offers
+    text = "would marking H4 change its verdict?"
+    plan = plan_request(Request("unmark", text, FIVE, (), HITS))
+    assert (calls(plan), plan.offers) == ([("reviewed", {"hit": "H4"})], ())
+    marked = [replace(it, decision="rejected") for it in HITS]
+    plan = plan_request(Request("unmark", text, FIVE, (), marked))
+    assert plan.offers == ("Take back my decision on H4",)

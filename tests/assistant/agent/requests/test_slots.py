@@ -67,6 +67,10 @@ def test_a_side_of_a_date_is_read_with_its_denial(text: str, side: str) -> None:
         ("is my second photo clean?", "Q2"),
         ("prüf mein zweites Foto", "Q2"),
         ("H5 against the second reference photo", "Q2"),
+        ("the second pic i gave u next to nr 5", "Q2"),
+        ("the second of the photographs which I myself supplied", "Q2"),
+        ("my licence, the first one I loaded", "Q1"),
+        ("the second one I would hide", ""),
         ("the second photo in the list", ""),
         ("my fifth photo", ""),
     ],
@@ -158,11 +162,19 @@ def test_counts(text: str, count: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("as a spreadsheet", "csv"), ("json for our script", "json"), ("write a report", "html")],
+    [
+        ("as a spreadsheet", "csv"),
+        ("json for our script", "json"),
+        ("write a report", "html"),
+        ("a pdf to print, as a table", "csv"),
+        ("everything as csv and json", "csv json"),
+        ("PDF, CSV and a zip", "pdf csv bundle"),
+        ("json, not csv", "json"),
+    ],
 )
 def test_formats(text: str, named: str) -> None:
-    """A page, unless another is named."""
-    assert slots.format_named(text) == named
+    """A page, unless others are named; all that are called by their names."""
+    assert slots.formats_named(text) == tuple(named.split())
 
 
 def test_references_of_the_training_are_read() -> None:

@@ -54,6 +54,29 @@ def test_a_refused_search_changes_nothing() -> None:
     assert (state_of(steps).hits, state_of(steps).searched) == (4, ("Q1",))
 
 
+@pytest.mark.parametrize(
+    ("answer", "last"),
+    [
+        ("Listed: 1 hit, H4 (impersonation).", "H4"),
+        ("The verdict on H4 is impersonation. H4 leads.", "H4"),
+        ("Listed: 2 hits, H4 and H6.", "H2"),
+        ("H4 to H6 show another person.", "H2"),
+        ("54 images were compared.", "H2"),
+    ],
+)
+def test_the_only_hit_that_an_answer_names_is_spoken_of(answer: str, last: str) -> None:
+    """ "Why?" after a list of one is about it; after a longer list, about the hit before it."""
+    steps: list[Step] = [
+        UserTurn("find fakes", ("Q1",)),
+        *searched("Q1", hits=12),
+        ModelText((CheckedSentence("H2 is open.", ("H2.verdict",)),), None, 0.0),
+        UserTurn("which are fake?"),
+        ModelText((CheckedSentence(answer, ("hits.impersonation",), "plain"),), None, 0.0),
+        UserTurn("why?"),
+    ]
+    assert state_of(steps).last == last
+
+
 def test_a_list_of_many_hits_is_no_hit_spoken_of() -> None:
     """ "It" after a list of ten is not the tenth."""
     cites = tuple(f"H{number}.verdict" for number in range(1, 11))

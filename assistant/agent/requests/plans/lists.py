@@ -1,0 +1,142 @@
+"""Plans about the list of hits: filters, orders, counts, and what its hits have in common."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from assistant.agent.requests import slots
+from assistant.agent.requests.conditions import decision_named, limits_named, numbers_left
+from assistant.agent.requests.file_names import name_named
+from assistant.agent.requests.list_words import (
+    ALIKE,
+    FORGED_OTHERS,
+    NAMED_FILES,
+    UNASSESSED,
+    verdict_counted,
+)
+from assistant.agent.requests.plans.request import Plan, Request, call
+from prompts import phrases
+from tools.verdict.clauses import join_with_and
+from tools.verdict.handles import quote_untrusted
+from tools.verdict.rule import VERDICTS, Verdict
+
+Planner = Callable[[Request], Plan]
+
+
+def listing(**arguments: object) -> Planner:
+    """The planner of a list with these criteria, and with those that the words name beside."""
+
+    def plan(request: Request) -> Plan:
+        limits = limits_named(request.text)
+        date, used = slots.date_named(request.text), limits.words
+        side = slots.date_side_named(request.text) if date else ""
+        dated = {side: date} if side else {}
+        decision = decision_named(request.text)
+        decided = {"decision": decision} if decision else {}
+        if side:
+            used = (*used, *re.findall(r"[\d./-]*(?:19|20)\d\d[\d./-]*|\b\d{1,2}\b", request.text))
+        # "the best three": lists are not shortened, and handles are no numbers.
+        left = numbers_left(request.text, used)
+        note = (
+            f"I did not apply {join_with_and([quote_untrusted(it) for it in left])}."
+            if left
+            else ""
+        )
+        found = call("list_hits", **arguments, **limits.arguments, **dated, **decided)
+        return replace(found, note=note)
+
+    return plan
+
+
+_SEARCH = re.compile(
+    r"\b(?:search|find|look for|suche?|finde|cherche|busca|cerca)\b", re.IGNORECASE
+)
+
+
+def only_shortens(request: Request, count: int) -> bool:
+    """Whether a request for so many hits wants some of those found, and no new search: "top 3"."""
+    state = request.state
+    fewer = state.hits is not None and 0 < count <= state.hits
+    return fewer and not state.new and _SEARCH.search(request.text) is None
+
+
+def first_ones(request: Request, count: int) -> Plan:
+    """The first hits as they are listed now; the list keeps all, as a new search would not."""
+    shown = request.shown or [f"H{at + 1}" for at in range(request.state.hits or 0)]
+    first = shown[:count]
+    said = "hit" if len(first) == 1 else "hits"
+    return Plan(
+        text=" ".join(f"[{it}.verdict], and [{it}.P2]." for it in first[:MOST_WORDED]),
+        opening=f"First {said} of {len(shown)} as listed now: {join_with_and(first)}.",
+        note=phrases.LIST_KEPT,
+    )
+
+
+MOST_WORDED = 10
+"""Hits that are described one by one in an answer."""
+
+
+def of_a_question(plan: Plan) -> Plan:
+    """A plan for a question, which is answered, and leaves the list as it is."""
+    calls = (
+        replace(it, arguments={**it.arguments, "stays": True}) if it.name == "list_hits" else it
+        for it in plan.calls
+    )
+    return replace(plan, calls=tuple(calls))
+
+
+def of_folder(request: Request) -> Plan:
+    """The hits in a folder."""
+    folder = slots.folder_named(request.text, request.folders)
+    if not folder:
+        return Plan(text=phrases.WHICH_FOLDER)
+    return call("list_hits", folder=folder, **_verdict_beside(request.text))
+
+
+def _verdict_beside(text: str) -> dict[str, str]:
+    """The verdict that hits in a folder or of a date are to have as well: "fakes from 2019"."""
+    verdict = verdict_counted(text)
+    return {"verdict": verdict} if verdict not in (None, "other", "not assessed") else {}
+
+
+def dated(side: str) -> Planner:
+    """The planner of a list on one side of a date, "after" or "before"; or within it."""
+
+    def plan(request: Request) -> Plan:
+        date = slots.date_named(request.text)
+        if not date:
+            return Plan(text=phrases.WHICH_DATE)
+        if slots.is_within_its_date(request.text):
+            within = {"after": date, "before": slots.date_after(date)}
+        else:
+            within = {slots.date_side_named(request.text) or side: date}
+        return call("list_hits", **within, **_verdict_beside(request.text))
+
+    return plan
+
+
+def counts(request: Request) -> Plan:
+    """The count that is asked for stands first, then all counts; of a folder or date, its hits."""
+    if slots.speaks_of_a_folder(request.text, request.folders):
+        return of_folder(request)
+    if slots.date_named(request.text):
+        return dated("after")(request)
+    verdict = verdict_counted(request.text)
+    if not verdict:
+        return Plan(text="[S8].")
+    beside = " [hits.forged_others]." if verdict == "impersonation" else ""
+    note = phrases.NOT_GENUINE if verdict == "no forgery found" else ""
+    return Plan(text=f"[{_count(verdict)}]. [S8].{beside}", note=note)
+
+
+def _count(verdict: Verdict) -> str:
+    return f"S{2 + VERDICTS.index(verdict)}"
+
+
+BY_WORDS: Mapping[str, Planner] = {
+    NAMED_FILES: lambda it: call("list_hits", name=name_named(it.text)),
+    ALIKE: lambda _: Plan(text="[hits.alike]. [hits.copy]."),
+    UNASSESSED: lambda _: Plan(text="[hits.unassessed]."),
+    FORGED_OTHERS: lambda _: Plan(text="[hits.forged_others]. [hits.impersonation]."),
+}
+"""Planners of questions that only words name, and no reading."""
