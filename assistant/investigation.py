@@ -190,12 +190,13 @@ class Unmask:
     ) -> Findings:
         """Like `find`, and also write a report with pictures, methods and limits.
 
-        The ending of `path` decides: `.pdf` or `.json`, otherwise an HTML page. Raises SetupError
+        The ending of `path` decides: `.html`, `.pdf` or `.json`. Raises SetupError for another, and
         if it cannot be written.
         """
         # Draws and writes documents, which nothing else here needs.
-        from assistant.report.findings_page import write_report
+        from assistant.report.findings_page import require_report_name, write_report
 
+        require_report_name(Path(path))
         findings, query = self.investigate(photos, top=top, face=face)
         models = self.models
         write_report(findings, query, Path(path), rule=models.rule, instruments=models)

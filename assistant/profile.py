@@ -24,7 +24,12 @@ from tools.checkpoints.store import (
 from tools.checkpoints.table import WEIGHTS_DIR
 from tools.detectors import FeatureDetector, load_detectors
 from tools.detectors.calibration import Calibration
-from tools.detectors.catalogue import GROUPS_FILE, group_differences, read_metrics
+from tools.detectors.catalogue import (
+    GROUPS_FILE,
+    GROUPS_PREFIX,
+    group_differences,
+    read_metrics,
+)
 from tools.detectors.folders import (
     DETECTORS_FOLDER,
     TOWER_KINDS,
@@ -44,8 +49,6 @@ from tools.media.hashing import file_sha256
 from tools.search.checking.impression import Look
 from tools.verdict.evidence import RERANK_ONLY_MEASURES
 from tools.verdict.rule import VerdictRule
-
-GROUPS_PREFIX = "error rates by group: "
 
 
 @dataclass(frozen=True)

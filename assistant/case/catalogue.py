@@ -14,11 +14,13 @@ from typing import Literal
 from assistant.case.record import Case, case_folders, restrict_case
 from assistant.case.signed.entry import CaseEntry
 from assistant.conversation.steps import (
+    DIRECT_CALL,
     Explanation,
     Failed,
     ModelText,
     Step,
     Stopped,
+    ToolResult,
     UserTurn,
     from_json,
 )
@@ -157,4 +159,6 @@ def _state(steps: Sequence[Step]) -> CaseState:
             return "stopped"
         case ModelText():
             return "answered"
+        case ToolResult() if last.call_id.startswith(DIRECT_CALL):
+            return "answered" if last.ok else "failed"
     return "unfinished"

@@ -29,7 +29,7 @@ from assistant.case.signed.verification import (
 )
 from assistant.conversation.steps import Step, UserTurn, from_json, to_json
 from assistant.settings import Settings
-from tools.agent_tools.review import Decision, HitNote, ReviewEntry
+from tools.agent_tools.review.entries import Decision, HitNote, ReviewEntry
 from tools.errors import SetupError
 from tools.gallery.locking.state import ARCHIVE
 from tools.media.file_names import printable

@@ -20,6 +20,7 @@ TOOL_ACCESS: Mapping[str, AccessKind] = {
     "find_person": "search", "more_hits": "search", "list_hits": "list", "gallery_summary": "list",
     "describe_image": "look", "score_fake": "check", "locate_artifacts": "check",
     "compare_faces": "compare", "mark_hit": "decision", "note_hit": "note", "undo": "undo",
+    "reviewed": "list", "file_facts": "look",
 }  # fmt: skip
 """What the access log says of a tool's call. The exporter logs itself; a term or a text of the
 project is nobody's data."""

@@ -63,7 +63,9 @@ def _search_again(case: Case, workspace: Workspace) -> str | None:
         find_person = next(tool for tool in toolkit(workspace) if tool.name == "find_person")
         find_person.invoke(arguments)
     except (ToolError, SetupError) as error:
-        return f"the latest search could not be run again: {error}"
+        lost = f"the latest search could not be run again: {error}"
+        workspace.lose_search(lost)
+        return lost
     hits = latest["findings"]["hits"]
     # Ranks too: a hit that was deleted from the record leaves a gap in them.
     before = [(hit.get("rank", at), hit["image_id"]) for at, hit in enumerate(hits, 1)]

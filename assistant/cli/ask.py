@@ -1,6 +1,5 @@
 """The assistant on the command line: `unmask ask`, `unmask chat`."""
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -157,7 +156,7 @@ def _parted(words: Sequence[str]) -> tuple[list[Path], str]:
 def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) -> "Agent":
     """The agent on a new case, or on a resumed one."""
     from assistant.agent.agent import Agent
-    from assistant.agent.requests.loading import load_request_reader, load_stand_in
+    from assistant.agent.requests.loading import StandIn, load_request_reader
     from assistant.case.record import Case
     from assistant.chat_model.choice import load_chat_model
     from assistant.profile import LoadedModels
@@ -178,7 +177,7 @@ def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) ->
     model, reader = load_chat_model(settings), load_request_reader(settings)
     understanding: dict[str, Any] = {
         "reader": reader,
-        "stand_in": functools.cache(lambda: load_stand_in(settings)),
+        "stand_in": StandIn(settings),
     }
     if opened is None:
         agent = Agent.begin(model, parts, home=home, gallery=gallery or "default", **understanding)

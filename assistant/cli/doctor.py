@@ -242,6 +242,7 @@ def check_galleries(settings: Settings) -> Iterator[Check]:
 def _check_gallery(settings: Settings, name: str) -> Check:
     from assistant.server.work.galleries import needs_upgrade
     from tools.gallery.record_store import Gallery
+    from tools.search.results import pictures_in_words
 
     title = f"gallery {name}"
     try:
@@ -258,7 +259,8 @@ def _check_gallery(settings: Settings, name: str) -> Check:
     if problems:
         hint = f"run `unmask galleries forget {name}`, then `unmask index` on its folders again"
         return Check(title, "broken", "; ".join(problems[:5]), hint)
-    detail = f"{counts.images} images, {counts.faces} faces, {counts.skipped} files skipped"
+    pictures = pictures_in_words(counts.pictures, videos=counts.videos)
+    detail = f"{pictures}, {counts.faces} faces, {counts.skipped} files skipped"
     detail += f"; {noted}" if noted else ""
     if outdated:
         hint = f"run `unmask galleries upgrade {name}`"

@@ -58,7 +58,8 @@ def list_galleries(context: typer.Context, json: JsonOption = False) -> None:
 def _row(item: dict[str, Any]) -> list[object]:
     *cells, problem = list(item.values())[:-2]  # without `faces_waiting` and `needs_upgrade`
     upgrade = f"needs `unmask galleries upgrade {item['name']}`"
-    cells = ["" if it is None else it for it in cells]  # locked, or damaged
+    unread = "" if item["files"] is None else "not checked"  # locked or damaged, or too many files
+    cells = [unread if it is None else it for it in cells]
     return [*cells, "; ".join([upgrade] * bool(item["needs_upgrade"]) + [problem] * bool(problem))]
 
 

@@ -9,10 +9,14 @@ end with 1; `check` and `compare` print what they could do).
 Everything heavy is imported inside the commands: `unmask --help` answers at once.
 """
 
+import contextlib
 import dataclasses
 import errno
 import logging
+import os
 import sqlite3
+import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,14 +83,44 @@ class _Commands(TyperGroup):
 
 
 def _mendable(error: OSError | sqlite3.Error) -> SetupError | None:
-    """The error as one line for the user, if it concerns the data folder or a file name."""
+    """The error as one line for the user: of the output, the data folder or a file name."""
     from assistant.settings import Settings
     from tools.media.data_folder import as_setup_error
 
+    if (unwritable := _output_fault(error)) is not None:
+        return unwritable
     fault = as_setup_error(error, Settings.load().home)
     if fault is None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return SetupError(f"{error.filename!r}: the name is too long for a file")
     return fault
+
+
+_PRINTING = ("assistant.console.", "click.", "rich.", "typer.")
+
+
+def _output_fault(ended: BaseException) -> SetupError | None:
+    """Why the output cannot be written, if that ended the command or shows only now.
+
+    What is left of it fails again, and is discarded: Python would stumble over it on its way out.
+    Without a buffer (`python -u`) nothing is left, and who was writing tells.
+    """
+    error = ended if isinstance(ended, OSError) and _printed(ended) else None
+    try:
+        sys.stdout.flush()
+    except OSError as left:
+        error = left
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error is None or isinstance(error, BrokenPipeError):  # whose reader has gone, as in `| head`
+        return None
+    return SetupError(f"the output cannot be written: {(error.strerror or str(error)).lower()}")
+
+
+def _printed(error: OSError) -> bool:
+    """Whether an error comes from printing: of a file it would have the name."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    where = str(frames[-1].f_globals.get("__name__")) if frames else ""
+    return error.filename is None and where.startswith(_PRINTING)
 
 
 app = typer.Typer(
@@ -107,7 +141,14 @@ def main() -> None:
     harden_library_environment()
     logging.captureWarnings(True)
     escape_unencodable()
-    app()
+    try:
+        app()
+    except (OSError, SystemExit) as ended:  # help is printed outside of any command
+        fault = _output_fault(ended)
+        if fault is None:
+            raise
+        print_error(fault)
+        sys.exit(EXIT_ERROR)
 
 
 def _show_version(wanted: bool) -> None:
@@ -304,7 +345,7 @@ def find(
         )
     from assistant.console.progress import CountingDisplay, RerankingDisplay
     from assistant.investigation import Unmask
-    from assistant.report.findings_page import write_report
+    from assistant.report.findings_page import require_report_name, write_report
     from assistant.report.pictures.numbered_faces import parse_face_option, with_numbered_faces
     from tools.agent_tools.copies import findings_with_copies
     from tools.gallery.access_log import record_access
@@ -312,6 +353,8 @@ def find(
     from tools.search.query import SeveralFaces
 
     settings = load_settings(context)
+    if page is not None:
+        require_report_name(page)  # before the search, which takes its time
     try:
         chosen = parse_face_option(face or ())
     except SetupError as error:

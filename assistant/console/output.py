@@ -230,6 +230,8 @@ def _shared_folder(hits: Sequence["Hit"]) -> Path | None:
 
 def _shown(hit: "Hit", shared: Path | None) -> str:
     gone = "  (file is gone)" if hit.file_missing else ""
+    if hit.file_replaced:
+        gone = "  (replaced since it was indexed: another file lies there)"
     return (
         escape_terminal(hit.path if shared is None else hit.path.relative_to(shared))
         + hit.at
@@ -308,14 +310,14 @@ def badge(word: str) -> Text:
 
 def _totals(findings: "Findings") -> str:
     verdicts = ", ".join(f"{number} {verdict}" for verdict, number in findings.counts.items())
-    faceless = pluralize(findings.images_without_face, "image")
     listed = len(findings.hits)
     rest = (
         f" {listed} of {findings.compared} are listed; `--top {findings.compared}` asks for all."
         if listed < findings.compared
         else ""
     )
-    return f"\n{findings.compared_in_words} compared: {verdicts}; {faceless} without a face.{rest}"
+    told = f"{findings.compared_in_words} compared: {verdicts}"
+    return f"\n{told}; {findings.faceless_in_words} without a face.{rest}"
 
 
 def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:

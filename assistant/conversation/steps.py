@@ -27,6 +27,10 @@ _COUNTED = {
 """What a tool's results are, one and several."""
 
 
+DIRECT_CALL = "direct_"
+"""Begins the id of a call by a program (API, MCP): its result is the answer, no text follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckedSentence:
     """A sentence that was checked against the facts.

@@ -18,8 +18,8 @@ from tools.agent_tools.workspace import Workspace
 from tools.search.results import Hit
 from tools.verdict.handles import ALIASES, SUBJECT_PATTERN
 
-EXPLANATION_BATCH_SIZE = 8
-"""Hits explained in one batch of the model."""
+EXPLANATION_BATCH_SIZE = 10
+"""Hits explained in one batch of the model: as many as a search of the chat lists."""
 
 MAX_REPAIRS = 6
 """Refused sentences of one draft that the model rewrites; further ones are replaced at once."""

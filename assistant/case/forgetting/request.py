@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tools.media.images import UnreadableImage
-from tools.media.video_signatures import video_sha256
+from tools.media.skip_reasons import UnreadableImage
+from tools.media.videos.signatures import video_sha256
 
 Kind = Literal["image", "person", "case", "gallery"]
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 from assistant.case.signed.entry import CaseEntry
 from assistant.case.signed.signing import PublicKeys, SignedHead, SigningKeys
-from tools.media.images import UnreadableImage
-from tools.media.video_signatures import video_sha256
+from tools.media.skip_reasons import UnreadableImage
+from tools.media.videos.signatures import video_sha256
 
 Signature = Literal["valid", "not signed", "cannot be checked", "does not hold"]
 

@@ -169,7 +169,7 @@ def _list(home: Path, text: str, *, archived: bool, json: bool) -> None:
          *(["archived" if it.archived else ""] if archived else [])]
         for it in found
     ]  # fmt: skip
-    head = ["case", "began", "name", "state", "asked", *([""] if archived else [])]
+    head = ["case", "began (UTC)", "name", "state", "asked", *([""] if archived else [])]
     if rows:
         print_table(head, rows)
     else:

@@ -14,7 +14,7 @@ from assistant.console.output import (
     print_table,
     stdout_console,
 )
-from tools.errors import ToolError
+from tools.errors import SetupError
 from tools.media.file_names import printable
 
 if TYPE_CHECKING:
@@ -67,6 +67,10 @@ def review(
         str | None,
         typer.Option(metavar="PERCENT", help="list: only hits that so likely are this person."),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="TEXT", help="list: only files with this in their name."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Filter, mark and export the hits of the latest search of a case.
@@ -96,14 +100,14 @@ def review(
     action, *rest = words or ["list"]
     wanted = {
         "verdict": verdict, "folder": folder, "after": after, "before": before, "sort": sort,
-        "decision": decision, "forged": forged, "person": person,
+        "decision": decision, "forged": forged, "person": person, "name": name,
     }  # fmt: skip
-    name, arguments = _call(action, rest, {it: value for it, value in wanted.items() if value})
+    tool, arguments = _call(action, rest, {it: value for it, value in wanted.items() if value})
     with redirect_library_output(context):
-        workspace, notes = _restored(context, case, what=TOOL_ACCESS.get(name))
+        workspace, notes = _restored(context, case, what=TOOL_ACCESS.get(tool))
         with CheckingDisplay() as display:
             workspace.on_progress = display
-            call, result = _run(workspace, name, arguments)
+            call, result = _run(workspace, tool, arguments)
     print_remarks(f"{note[:1].upper()}{note[1:]}." for note in notes)
     said = " ".join(it.text for it in describe_casework(workspace, call, result))
     if json:
@@ -112,10 +116,10 @@ def review(
     # The facts behind a sentence are for the page; here their marks would be noise.
     plain = re.sub(rf"\s*{CITATION_PATTERN.pattern}", "", said)
     stdout_console().print(escape_terminal(plain), soft_wrap=True)
-    if name == "export_report":
+    if tool == "export_report":
         path = Case.open(load_settings(context).home, case).folder / result.data["file"]
         stdout_console().print(escape_terminal(str(path)), soft_wrap=True)
-    if name == "list_hits":
+    if tool == "list_hits":
         _print_hits(workspace)
         print_copies(workspace.review.listed_groups(), prefix="H")
 
@@ -199,6 +203,9 @@ def _restored(
     attach_exporter(restored.workspace, case)
     if what is not None:
         record_access(case.folder, what)
+    if restored.workspace.last_search is None:  # nothing to review, and why
+        never = "this case holds no search: search for a person in a photo first"
+        raise SetupError("; ".join(restored.notes) or never)
     return restored.workspace, restored.notes
 
 
@@ -215,8 +222,8 @@ def _run(workspace: "Workspace", name: str, arguments: dict[str, str]) -> tuple[
 def _print_hits(workspace: "Workspace") -> None:
     review = workspace.review
     hits = [workspace.hit(handle) for handle in review.listed().hits]
-    decided, decisions = review.column("decision", [review.decision(hit) for hit in hits])
-    noted, notes = review.column("note", [review.note(hit) for hit in hits])
+    decided, decisions = review.authors.column("decision", [review.decision(hit) for hit in hits])
+    noted, notes = review.authors.column("note", [review.note(hit) for hit in hits])
     rows = [
         [hit.handle, hit.verdict, decision, printable(hit.path) + hit.at, note]
         for hit, decision, note in zip(hits, decisions, notes, strict=True)
@@ -227,8 +234,7 @@ def _print_hits(workspace: "Workspace") -> None:
 def _as_json(workspace: "Workspace", said: str, result: dict[str, Any]) -> dict[str, Any]:
     from assistant.report.case_export import findings_json
 
-    if workspace.last_search is None:
-        raise ToolError("nothing was searched for yet in this case")
+    assert workspace.last_search is not None  # noqa: S101 - `_restored` refuses it otherwise
     findings = workspace.last_search[0]
     review = workspace.review
     listed = result.get("listed", review.listed().hits)

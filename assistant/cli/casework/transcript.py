@@ -69,9 +69,11 @@ class TurnReporter:
         by_handle = {hit.handle: hit for hit in self._hits()}
         listed = [by_handle[handle] for handle in self._listed()]
         review = self._agent.workspace.review
-        decided, decisions = review.column("decision", [review.decision(hit) for hit in listed])
+        decided, decisions = review.authors.column(
+            "decision", [review.decision(hit) for hit in listed]
+        )
         rows = [[hit.handle, hit.verdict, printable(hit.path) + hit.at] for hit in listed]
-        if not any(step.name in _LISTING for step in self._results()):
+        if not any(it.name in _LISTING and not it.data.get("list") for it in self._results()):
             rows = []  # a follow-up that left the list as it was
         head = ["hit", "verdict", "file"]
         if any(decisions):

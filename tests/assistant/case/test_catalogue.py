@@ -1,6 +1,7 @@
 """The list of cases: search, names, archive, duplicates, and how the last question ended."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from assistant.case.catalogue import (
 )
 from assistant.case.record import Case
 from assistant.conversation.steps import (
+    DIRECT_CALL,
     CheckedSentence,
     Explanation,
     Failed,
@@ -24,12 +26,13 @@ from assistant.conversation.steps import (
     ToolResult,
 )
 from tests.support.cases import astronaut_pixels
-from tools.agent_tools.review import Decision, HitNote
+from tools.agent_tools.review.entries import Decision, HitNote
 from tools.errors import SetupError, ToolError
 
 pytestmark = pytest.mark.fast
 
 CALL = ToolCall("find_person", {"photos": ["Q1"]}, "1")
+DIRECT = replace(CALL, id=f"{DIRECT_CALL}find_person_2")
 RESULT = ToolResult("1", "find_person", "{}", True, 0.1)
 ANSWER = ModelText((CheckedSentence("Three hits.", (), "plain"),), None, 0.1)
 
@@ -73,6 +76,9 @@ def row(home: Path, case: Case) -> CaseSummary:
         ((ANSWER, CALL), "unfinished"),
         ((CALL, RESULT, ANSWER), "answered"),
         ((CALL, RESULT, ANSWER, Explanation("H1", ANSWER.sentences)), "answered"),
+        ((DIRECT, replace(RESULT, call_id=DIRECT.id)), "answered"),
+        ((DIRECT, replace(RESULT, call_id=DIRECT.id, ok=False)), "failed"),
+        ((DIRECT,), "unfinished"),
         ((CALL, Stopped("")), "stopped"),
         ((CALL, Failed("the disk is full")), "failed"),
     ],
@@ -80,7 +86,7 @@ def row(home: Path, case: Case) -> CaseSummary:
 def test_an_interrupted_search_is_no_finished_case(
     steps: tuple[Step, ...], state: str, home: Path, photo: Path
 ) -> None:
-    """Only an answer ends a question; a killed process leaves it unfinished."""
+    """An answer ends a question, or a program's result; a killed process leaves it unfinished."""
     assert row(home, begun(home, photo, *steps)).state == state
 
 

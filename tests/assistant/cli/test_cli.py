@@ -107,6 +107,24 @@ def test_version_is_one_line() -> None:
     assert len(answer.stdout.splitlines()) == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "arguments",
+    [["explain", "logit"], ["doctor"], ["models", "list", "--json"], ["--help"], ["--version"]],
+)
+def test_an_output_that_is_full_is_named(home: Path, arguments: list[str], unbuffered: str) -> None:
+    """Not the data folder, whose disk is another; in one line, also as Python ends."""
+    command = [sys.executable, "-m", "assistant.cli.main", *arguments]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    assert ended.returncode == 1
+    assert ended.stderr == "error: the output cannot be written: no space left on device\n"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["idnex"], ["find"], ["find", "a.jpg", "--top", "0"], ["find", "a.jpg", "--face", "0"]],
@@ -425,6 +443,8 @@ def test_galleries_can_be_listed_pruned_and_forgotten(
     photos = write_pictures(tmp_path / "photos", 2)
     Answer("index", tmp_path / "photos", "-g", "case42")
     photos[0].unlink()
+    (listed,) = Answer("galleries", "list", "--json").json["galleries"]  # type: ignore[misc]
+    assert (listed["files"], listed["missing"]) == (2, 1)  # though nothing was indexed since
     Answer("index", tmp_path / "photos", "-g", "case42")
     assert "Forgot 1 image " in Answer("galleries", "prune", "case42").stdout
     (listed,) = Answer("galleries", "list", "--json").json["galleries"]  # type: ignore[misc]
@@ -434,6 +454,18 @@ def test_galleries_can_be_listed_pruned_and_forgotten(
     assert Answer("galleries", "list", "--json").json["galleries"] == []
     assert photos[1].exists()
     assert not (Settings.load().galleries_dir / "case42").exists()
+
+
+def test_files_that_were_not_looked_for_are_not_counted(
+    faces: FakeFaceAnalyser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With too many files to look for each, the list says so; 0 would be a claim."""
+    write_pictures(tmp_path / "photos", 3)
+    Answer("index", tmp_path / "photos", "-g", "case42")
+    monkeypatch.setattr("tools.gallery.indexing.finding.count_gone.__kwdefaults__", {"most": 2})
+    (listed,) = Answer("galleries", "list", "--json").json["galleries"]  # type: ignore[misc]
+    assert (listed["files"], listed["missing"]) == (3, None)
+    assert "not checked" in Answer("galleries", "list").stdout
 
 
 @pytest.mark.parametrize("name", ["nix", "../..", "/"])

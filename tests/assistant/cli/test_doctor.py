@@ -127,7 +127,7 @@ def test_sound_galleries_are_counted(settings: Settings) -> None:
     Gallery.open(settings.home, "case", fingerprint=FINGERPRINT).close()
     (check,) = doctor.check_galleries(settings)
     assert (check.name, check.state) == ("gallery case", "ok")
-    assert check.detail.startswith("0 images")
+    assert check.detail.startswith("no image, 0 faces")
 
 
 def test_a_damaged_gallery_is_broken(settings: Settings) -> None:

@@ -42,7 +42,7 @@ def test_hits_of_a_case_are_marked_and_exported(record: Case) -> None:
     """A decision is in the record, the list and the report; undo takes it back."""
     done = unmask("review", record.id, "mark", "H2", "rejected")
     assert done.exit_code == 0
-    assert "H2 is marked as rejected by you; the verdict stays:" in done.stdout
+    assert "H2 is marked as rejected; the verdict stays:" in done.stdout
     (made,) = record.decisions()
     shown = json.loads(unmask("review", record.id, "list", "--sort", "name", "--json").stdout)
     assert sorted(shown["listed"]) == ["H1", "H2", "H3"]
@@ -50,7 +50,7 @@ def test_hits_of_a_case_are_marked_and_exported(record: Case) -> None:
         "decision": "rejected", "at": made.at, "user": made.user,
     }  # fmt: skip
     noted = unmask("review", record.id, "note", "H2", "=seen", "in May")
-    assert noted.stdout == "Your note on H2 is written. No verdict changes.\n"
+    assert noted.stdout == "The note on H2 is written. No verdict changes.\n"
     shown = json.loads(unmask("review", record.id, "list", "--decision", "none", "--json").stdout)
     assert sorted(shown["listed"]) == ["H1", "H3"]
     assert shown["hits"][1]["reviewer_note"]["text"] == "=seen in May"
@@ -66,6 +66,19 @@ def test_hits_of_a_case_are_marked_and_exported(record: Case) -> None:
     logged = [it.what for it in accesses(record.folder)]
     assert logged == ["decision", "list", "note", "list", "export", "undo", "undo", "undo"]
     assert [*accesses(gallery_folder(record.folder.parents[1], GALLERY))][-4].what == "export"
+
+
+def test_a_search_that_cannot_be_repeated_is_not_denied(record: Case) -> None:
+    """With its gallery locked or gone the case was said to have no search."""
+    (copy,) = record.photos().values()
+    record.begin_turn("again", {"Q1": copy}, gallery="gone")
+    record.record_search({"photos": ["Q1"], "top": 3}, {"hits": []})
+    for words in (["list"], ["mark", "H1", "rejected"], ["export", "csv"], ["undo"]):
+        refused = unmask("review", record.id, *words)
+        said = " ".join(refused.stderr.split())
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert said.startswith("error: the latest search could not be run again: "), said
+        assert "'gone'" in said and "find_person" not in said
 
 
 def test_a_case_is_reported_replayed_and_handed_over(

@@ -15,7 +15,7 @@ from assistant import Settings, SetupError, Unmask
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
 from assistant.case.restoring import restore_case
-from assistant.chat.handlers import EventHandlers
+from assistant.chat.events.handlers import EventHandlers
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
 from assistant.chat.users.permissions import PageUsers

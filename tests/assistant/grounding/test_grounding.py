@@ -13,7 +13,8 @@ from assistant.grounding.checker import FactContext, check_sentences, finding
 from assistant.grounding.citations import render_citations
 from assistant.grounding.sentences import split_sentences
 from prompts.phrases import JOINTS, LEADS, PHRASES
-from tools.agent_tools.facts import hit_lists, meaning_facts, verdict_fact
+from tools.agent_tools.facts import meaning_facts, verdict_fact
+from tools.agent_tools.list_facts import hit_lists
 from tools.verdict.handles import CITATION_PATTERN, IN_WORDS, Fact
 from tools.verdict.rule import VERDICTS, Verdict
 from tools.verdict.units import PROBABILITY
@@ -72,7 +73,7 @@ SHOWN = {
     "I searched the gallery: [S1], and [S2].": (
         "I searched the gallery: 9 images were compared, and 1 image has the verdict impersonation."
     ),
-    "[count.copy].": "No image has the verdict copy.",
+    "[count.copy].": "0 images have the verdict copy.",
     "[hits.no forgery found], and [hits.copy].": (
         "The verdict on H2 and H4 is no forgery found, and no listed hit has the verdict copy."
     ),
