@@ -12,6 +12,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+import tools  # noqa: F401 - before any test imports ONNX Runtime, which it keeps from reporting
 from tests.warning_policy import pytest_configure  # noqa: F401 - a hook, found here by its name
 
 if TYPE_CHECKING:

@@ -90,7 +90,7 @@ HOMES = {
     "chromadb": ("tools/gallery/engines/chroma*.py",),
     "qdrant_client": ("tools/gallery/engines/qdrant.py",),
     "insightface": ("tools/faces/analyser.py", "assistant/demo*.py", "tools/training/*", "evals/*"),
-    "av": ("tools/media/videos.py", "evals/*"),
+    "av": ("tools/media/videos/sampling.py", "evals/*"),
     "open_clip": ("tools/encoder/clip.py", "tools/training/*"),
     "transformers": (
         "assistant/chat_model/*", "assistant/agent/requests/reader.py", "assistant/training/*",
@@ -108,11 +108,11 @@ HOMES = {
 # mlflow asks by it where a run goes.
 READS_ENVIRONMENT = (
     "assistant/settings.py", "assistant/library_environment.py", "evals/*", "tools/training/*",
-    "assistant/training/*", "tools/training/tracking.py",
+    "assistant/training/*", "tools/training/tracking.py", "tools/__init__.py",
 )  # fmt: skip
 
 # Where a fault reaches a person instead of a terminal.
-THE_EDGE = ("assistant/chat/updates.py", "assistant/server/work/index_jobs.py")
+THE_EDGE = ("assistant/chat/events/updates.py", "assistant/server/work/index_jobs.py")
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 
