@@ -4,8 +4,8 @@ Python attributes a warning to a module. A warning of a library is collected and
 summary. A warning of ours is an error (`filterwarnings` in pyproject.toml). A deprecation that
 points at our code means that a later release will break it. It may come from a release that did
 not exist when the code was written, so it fails only where `CI` is set and the maintainers see it.
-What is noticed while garbage is collected (a file left open, an exception in a destructor) points at
-whatever ran just then, seldom at its owner: it is shown and fails nothing.
+What is noticed while garbage is collected (a file left open, an exception in a destructor) points
+at whatever ran just then, seldom at its owner: it is shown and fails nothing.
 """
 
 import os

@@ -19,10 +19,10 @@ import numpy as np
 
 from assistant.report.pictures.data_uris import thumbnail
 from prompts.questions import QUESTIONS, Question
+from tools.checkpoints.on_disk import folder_on_disk
 from tools.detectors.protocol import InputKind
 from tools.faces.alignment import aligned_crop
 from tools.media.hashing import combined_sha256
-from tools.media.paths import is_folder
 from tools.search.reranking.rerank_input import RerankInput, RerankMeasure, one_by_one
 
 if TYPE_CHECKING:
@@ -124,9 +124,5 @@ def opinion_measurement(model: "BaseChatModel") -> RerankMeasure:
 
 
 def _of_files(source: str) -> str:
-    folder = Path(source)
-    if not is_folder(folder):
-        from huggingface_hub import snapshot_download
-
-        folder = Path(snapshot_download(source, local_files_only=True))
+    folder = folder_on_disk(source) or Path(source)
     return combined_sha256([path for pattern in _NAMES for path in folder.glob(pattern)])

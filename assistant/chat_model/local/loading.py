@@ -23,6 +23,7 @@ from assistant.chat_model.local.template_features import (
     require_vision,
 )
 from assistant.conversation.tool_calls import CALL_CLOSE, CALL_OPEN, THINK_CLOSE, THINK_OPEN
+from tools.checkpoints.on_disk import folder_on_disk
 from tools.errors import SetupError
 
 
@@ -106,16 +107,19 @@ def load(
     name = str(source)
     _quieten()
     with _explained(name):
-        config = transformers.AutoConfig.from_pretrained(name, **_OFFLINE)
-        processor = transformers.AutoProcessor.from_pretrained(name, **_OFFLINE)
+        folder = folder_on_disk(source)
+        if folder is None:
+            raise ValueError("it is no folder, and was not downloaded")
+        config = transformers.AutoConfig.from_pretrained(folder, **_OFFLINE)
+        processor = transformers.AutoProcessor.from_pretrained(folder, **_OFFLINE)
     _require_pictures(name, config, processor)
     # Answers are appended at the right end, at the same place for all prompts of a batch.
     processor.tokenizer.padding_side = "left"
     habits = probe_template(name, processor)
     with _explained(name):
-        model = _load_model(name, config, device=device, four_bit=four_bit)
+        model = _load_model(folder, config, device=device, four_bit=four_bit)
     require_vision(name, model, processor, habits)
-    return LoadedCheckpoint(name, model, processor, habits, read_known_tools(Path(name)))
+    return LoadedCheckpoint(name, model, processor, habits, read_known_tools(folder))
 
 
 ABOUT_FILE = "unmask.json"
@@ -155,7 +159,7 @@ def _quieten() -> None:
 _OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
-def _load_model(name: str, config: Any, *, device: str | None, four_bit: bool) -> Any:
+def _load_model(folder: Path, config: Any, *, device: str | None, four_bit: bool) -> Any:
     on_cuda = (device or "").startswith("cuda") or (device is None and torch.cuda.is_available())
     shape = meta_model(config)
     dtype = compute_dtype(shape, on_cuda=on_cuda)
@@ -164,7 +168,7 @@ def _load_model(name: str, config: Any, *, device: str | None, four_bit: bool) -
     if four_bit and getattr(config, "quantization_config", None) is None:
         options["quantization_config"] = nf4_config(shape, dtype, on_cuda=on_cuda)
     loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
-        name,
+        folder,
         config=config,
         dtype=dtype,
         device_map="auto" if on_cuda and device is None else {"": device or "cpu"},

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from tools.checkpoints.on_disk import folder_on_disk
 from tools.detectors.networks.class_labels import (
     CLASSES_FILE,
     ClassMapping,
@@ -75,7 +76,12 @@ class ImageClassifier:
         `classes.json`. Raises SetupError if the checkpoint is not found, or its labels do not show
         which class is fake.
         """
-        folder = _on_disk(checkpoint, revision)
+        folder = folder_on_disk(checkpoint, revision)
+        if folder is None:
+            raise SetupError(
+                f"no classifier {str(checkpoint)!r} is on this machine: give the folder that holds "
+                f"its {CONFIG}, {PROCESSOR} and safetensors; Unmask does not download it"
+            )
         config = read_json(folder / CONFIG)
         if "model_type" not in config and "pretrained_cfg" not in config:
             raise SetupError(
@@ -201,21 +207,6 @@ _STEPS = {
     "mean": "normalize",
     "std": "normalize",
 }
-
-
-def _on_disk(checkpoint: str | Path, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    if Path(checkpoint).is_dir():
-        return Path(checkpoint)
-    try:
-        return Path(snapshot_download(str(checkpoint), revision=revision, local_files_only=True))
-    except (HFValidationError, LocalEntryNotFoundError) as error:
-        raise SetupError(
-            f"no classifier {str(checkpoint)!r} is on this machine: give the folder that holds its "
-            f"{CONFIG}, {PROCESSOR} and safetensors; Unmask does not download it"
-        ) from error
 
 
 def _processor_config(folder: Path) -> dict[str, Any]:
