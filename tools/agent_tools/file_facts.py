@@ -103,7 +103,7 @@ class FileFacts:
         """What it is, its date, and what it names; each a whole sentence."""
         said = [self._what(), self._when(), self._names()]
         if self.holds_position:
-            said.append("It holds a position, which `unmask check --location FILE` prints.")
+            said.append("It holds a position, which `unmask provenance --location FILE` prints.")
         # The words of a file must not read as a citation.
         return [text.translate(_ROUND) for text in said]
 

@@ -298,7 +298,7 @@ def test_what_a_file_says_is_told_as_its_own_words(agent: Agent, tmp_path: Path)
     assert text.startswith("Q2 is JPEG, 80 × 60 pixels, ")
     assert "Its EXIF says that it was taken on 2021-07-14 10:30, which anyone can edit." in text
     assert 'It names, as anyone can write: camera "Camera (H1.E2)".' in text
-    assert text.endswith("It holds a position, which `unmask check --location FILE` prints.")
+    assert text.endswith("It holds a position, which `unmask provenance --location FILE` prints.")
     assert "52" not in text
     own = press(agent, "file_facts", [plain], image="Q3")[1]
     assert own.endswith("It names no camera, software or author.")
