@@ -7,9 +7,9 @@ its own that begins where the first one stands; its first entries say which one 
 import secrets
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from assistant.case.record import Case, case_folders, restrict_case
 from assistant.case.signed.entry import CaseEntry
@@ -61,6 +61,10 @@ class CaseSummary:
         """Whether every word occurs in the id, name, gallery or a question, in any case."""
         held = "\n".join((self.id, self.name, self.gallery, *self.questions)).casefold()
         return all(word in held for word in text.casefold().split())
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict; photos by their sha256, not by where they are kept."""
+        return asdict(self) | {"photos": [path.name for path in self.photos]}
 
 
 def list_cases(home: Path) -> list[CaseSummary]:

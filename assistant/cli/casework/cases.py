@@ -18,7 +18,6 @@ from assistant.console.output import (
 from tools.errors import SetupError
 
 if TYPE_CHECKING:
-    from assistant.case.catalogue import CaseSummary
     from assistant.case.record import Case
     from assistant.settings import Settings
 
@@ -162,7 +161,7 @@ def _list(home: Path, text: str, *, archived: bool, json: bool) -> None:
 
     found = [it for it in list_cases(home) if it.matches(text) and (archived or not it.archived)]
     if json:
-        print_json({"cases": [_row(it) for it in found]})
+        print_json({"cases": [it.to_json() | {"damaged": it.damaged or None} for it in found]})
         return
     rows = [
         [it.id, it.began[:16].replace("T", " "), it.name, it.state, it.asked,
@@ -178,22 +177,6 @@ def _list(home: Path, text: str, *, archived: bool, json: bool) -> None:
         )
         stdout_console().print(said)
     print_remarks(it.damaged for it in found if it.damaged)
-
-
-def _row(it: "CaseSummary") -> dict[str, Any]:
-    return {
-        "id": it.id,
-        "name": it.name,
-        "began": it.began,
-        "changed": it.changed,
-        "state": it.state,
-        "archived": it.archived,
-        "gallery": it.gallery,
-        "steps": it.steps,
-        "asked": it.asked,
-        "photos": [path.name for path in it.photos],
-        "damaged": it.damaged or None,
-    }
 
 
 def _rename(home: Path, id: str, name: str, *, json: bool) -> None:

@@ -31,7 +31,7 @@ Id = Annotated[str, Path(pattern=r"^[\w-]{1,64}$", description="A case's id.")]
 async def list_cases(who: Reader, parts: Parts, limit: Limit = 20, cursor: Cursor = None) -> Any:
     """The cases that you may see, newest first."""
     known = await anyio.to_thread.run_sync(lambda: parts.investigations.of(who))
-    return page([dataclasses.asdict(it) for it in known], limit, cursor)
+    return page([it.to_json() for it in known], limit, cursor)
 
 
 @router.get("/{id}", response_model=VerifiedCase, responses=documented(404))
@@ -50,7 +50,7 @@ async def show_case(id: Id, who: Reader, parts: Parts) -> Any:
             checked = {"problems": [str(damage)], "signature": "cannot be checked"}
         else:
             checked = {"problems": list(found.problems), "signature": found.signature}
-        return dataclasses.asdict(listed[0]) | checked | {"ok": not checked["problems"]}
+        return listed[0].to_json() | checked | {"ok": not checked["problems"]}
 
     return await anyio.to_thread.run_sync(work)
 

@@ -159,12 +159,23 @@ class MapShape(Shape):
 
 
 class CaseShape(Shape):
-    """A case record; `damaged` gives the reason why it cannot be read, empty if it can."""
+    """A case record; `damaged` gives the reason why it cannot be read, empty if it can.
+
+    `asked` is the first of the `questions`, `state` how the last one ended, `name` the user's name
+    for the case, empty if it has none. `photos` are the sha256 of the kept query photos.
+    """
 
     id: str
+    name: str
     began: str
+    changed: str
+    state: str
+    archived: bool
+    gallery: str
     steps: int
     asked: str
+    questions: list[str]
+    photos: list[str]
     damaged: str
 
 

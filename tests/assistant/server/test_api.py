@@ -72,6 +72,8 @@ def test_a_search_is_a_case_with_findings(
     assert str(server.parts.settings.home / "cases") not in str(findings["query"])
     record = ada.get(f"/api/v1/cases/{found['id']}").json()
     assert (record["ok"], record["signature"]) == (True, "valid")
+    assert record["photos"] == [it["image_id"] for it in findings["query"]]
+    assert str(server.parts.settings.home) not in str(ada.get("/api/v1/cases").json())
     log = server.parts.settings.home / "cases" / str(found["id"]) / "access.jsonl"
     assert '"who": "ada", "what": "search"' in log.read_text()
 
