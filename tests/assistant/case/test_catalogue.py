@@ -129,8 +129,16 @@ def test_a_duplicate_is_a_case_of_its_own(home: Path, photo: Path) -> None:
     """Photos, steps, searches, decisions and notes; both verify, and neither changes the other."""
     case = begun(home, photo, CALL, RESULT, ANSWER)
     case.record_search({"photos": ["Q1"]}, {"hits": []})
-    case.record_decision(Decision("a", "confirmed", "2026-11-29T16:00:00+00:00", "ada", "H1"))
-    case.record_decision(HitNote("a", "seen in May", "2026-11-29T16:00:00+00:00", "ada", "H1"))
+    case.record_decision(
+        Decision(
+            image_id="a", decision="confirmed", at="2026-11-29T16:00:00+00:00", user="ada", hit="H1"
+        )
+    )
+    case.record_decision(
+        HitNote(
+            image_id="a", text="seen in May", at="2026-11-29T16:00:00+00:00", user="ada", hit="H1"
+        )
+    )
     rename_case(case, "Ada")
     head = case.head
     made = duplicate_case(case, home)

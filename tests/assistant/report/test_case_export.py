@@ -12,7 +12,9 @@ from tools.agent_tools.review.entries import Decision
 
 pytestmark = pytest.mark.fast
 
-MADE = Decision("a", "rejected", "2026-01-02T03:04:05+00:00", "ada", "H1")
+MADE = Decision(
+    image_id="a", decision="rejected", at="2026-01-02T03:04:05+00:00", user="ada", hit="H1"
+)
 
 
 @pytest.mark.parametrize("name", ["=1+2.jpg", "+x.jpg", "-x.jpg", "@SUM(A1).jpg", " =1.jpg"])

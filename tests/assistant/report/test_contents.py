@@ -49,8 +49,10 @@ def made(tmp_path: Path, rule: VerdictRule = FITTED) -> tuple[Report, Illustrati
         )  # fmt: skip
     found = replace(findings(hits), gallery="case {nb} <i>")
     made_at = "2026-01-02T03:04:05+00:00"
-    decided = {"H1": Decision("a", "rejected", made_at, "<b>ada", "H1")}
-    noted = {"H1": HitNote("a", "seen <b>in May", made_at, "ada", "H1")}
+    decided = {
+        "H1": Decision(image_id="a", decision="rejected", at=made_at, user="<b>ada", hit="H1")
+    }
+    noted = {"H1": HitNote(image_id="a", text="seen <b>in May", at=made_at, user="ada", hit="H1")}
     report = build_report(found, _query(query), rule=rule, decisions=decided, notes=noted)
     return report, illustrate(found, _query(query))
 

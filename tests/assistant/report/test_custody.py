@@ -12,14 +12,16 @@ from tools.agent_tools.review.entries import HitNote
 
 pytestmark = pytest.mark.fast
 
-NOTE = HitNote("a", "seen in May", "2026-11-29T16:00:00+00:00", "ada", "H1")
+NOTE = HitNote(
+    image_id="a", text="seen in May", at="2026-11-29T16:00:00+00:00", user="ada", hit="H1"
+)
 
 
 def test_names_archives_notes_and_duplicates_are_in_words(tmp_path: Path) -> None:
     """No entry is listed by its internal kind alone, and a note's text is not repeated."""
     case = Case.create(tmp_path, gallery="family", keys=SigningKeys(tmp_path / "keys"))
     case.record_decision(NOTE)
-    case.record_decision(HitNote("a", "", NOTE.at, "ada", undoes=True))
+    case.record_decision(HitNote(image_id="a", text="", at=NOTE.at, user="ada", undoes=True))
     rename_case(case, "Ada")
     rename_case(case, "")
     archive_case(case)

@@ -58,10 +58,10 @@ def pages_of(folder: Path, *, warnings: tuple[str, ...] = ()) -> tuple[list[str]
     """The text of each page of the PDF, in one line each, and the HTML."""
     query, found = asked(folder), searched(folder, warnings=warnings)
     decided = {
-        "H1": Decision("a", "confirmed", AT, "ada", "H1"),
-        "H2": Decision("b", "confirmed", AT, "ada", "H2"),
-        "H3": Decision("c", "none", AT, "ada", "H3"),
-        "H9": Decision("d", "rejected", AT, "ada", "H9"),
+        "H1": Decision(image_id="a", decision="confirmed", at=AT, user="ada", hit="H1"),
+        "H2": Decision(image_id="b", decision="confirmed", at=AT, user="ada", hit="H2"),
+        "H3": Decision(image_id="c", decision="none", at=AT, user="ada", hit="H3"),
+        "H9": Decision(image_id="d", decision="rejected", at=AT, user="ada", hit="H9"),
     }
     report = build_report(found, query, rule=RULE, decisions=decided)
     shown = HitPictures(DOT, DOT, (), (), None, None)

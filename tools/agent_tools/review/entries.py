@@ -1,7 +1,7 @@
 """What a reviewer records about a picture: a decision, or a note in their own words."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from tools.agent_tools.hit_filter import DECISIONS, DecisionWord
@@ -12,56 +12,62 @@ MAX_NOTE_LENGTH = 2000
 """Characters of a note."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A reviewer's decision about a picture (`image_id`), `at` a time (ISO 8601, UTC).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """What decisions and notes have in common: which picture (`image_id`), who, and when.
 
-    `hit` is the picture's handle at that time, "" if it was not listed; `user` is the login's name,
-    or "unknown". `undoes` is true if it restores what was before the latest decision. `message`
-    numbers the user's message that asked for it, 0 outside of a conversation.
+    `at` is ISO 8601, UTC. `hit` is the picture's handle at that time, "" if it was not listed;
+    `user` is the login's name, or "unknown". `undoes` is true if it restores what was before the
+    latest one. `message` numbers the user's message that asked for it, 0 outside of a conversation.
     """
 
     image_id: str
+    at: str
+    user: str
+    hit: str = ""
+    undoes: bool = False
+    message: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild it from `to_json`."""
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision(_Entry):
+    """A reviewer's decision about a picture; "none" takes back the one before."""
+
     decision: DecisionWord
-    at: str
-    user: str
-    hit: str = ""
-    undoes: bool = False
-    message: int = 0
 
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-able dict."""
-        return asdict(self)
+    @property
+    def is_empty(self) -> bool:
+        """Whether no decision is in force after it."""
+        return self.decision == "none"
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild it from `to_json`."""
-        return cls(**data)
+    def emptied(self) -> Self:
+        """The same without a decision."""
+        return replace(self, decision="none")
 
 
-@dataclass(frozen=True, slots=True)
-class HitNote:
-    """A reviewer's note on a picture, in their own words; an empty `text` removes the one before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HitNote(_Entry):
+    """A reviewer's note on a picture, in their own words; an empty one removes the one before."""
 
-    The other fields are those of a `Decision`.
-    """
-
-    image_id: str
     text: str
-    at: str
-    user: str
-    hit: str = ""
-    undoes: bool = False
-    message: int = 0
 
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-able dict."""
-        return asdict(self)
+    @property
+    def is_empty(self) -> bool:
+        """Whether no note is in force after it."""
+        return not self.text
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild it from `to_json`."""
-        return cls(**data)
+    def emptied(self) -> Self:
+        """The same without words."""
+        return replace(self, text="")
 
 
 ReviewEntry = Decision | HitNote

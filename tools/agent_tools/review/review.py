@@ -7,6 +7,7 @@ them. They never change a verdict or an order. A filter ends with the next searc
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from tools.agent_tools.copies import CopyGroup, group_copies
 from tools.agent_tools.file_facts import FileDate, describe_sources, file_date
@@ -163,12 +164,10 @@ class Review:
         Raises ToolError for an unknown decision.
         """
         word = known_decision(decision)
-        made = Decision(
-            hit.image_id, word, _now(), self.authors.reader, hit.handle, message=self._message
-        )
+        made = Decision(**self._signed(hit), decision=word)
         if word == self.decision_word(hit):
             return self.decision(hit) or made
-        self._make(made, self.decision(hit))
+        self._make(made)
         return made
 
     def note(self, hit: Hit) -> HitNote | None:
@@ -222,13 +221,18 @@ class Review:
         if len(plain) > MAX_NOTE_LENGTH:
             raise ToolError(f"a note has at most {MAX_NOTE_LENGTH:,} characters")
         before = self.note(hit)
-        made = HitNote(
-            hit.image_id, plain, _now(), self.authors.reader, hit.handle, message=self._message
-        )
+        made = HitNote(**self._signed(hit), text=plain)
         if plain == (before.text if before else ""):
             return before or made
-        self._make(made, before)
+        self._make(made)
         return made
+
+    def _signed(self, hit: Hit) -> dict[str, Any]:
+        """What every entry holds about a hit made now."""
+        return {
+            "image_id": hit.image_id, "at": _now(), "user": self.authors.reader,
+            "hit": hit.handle, "message": self._message,
+        }  # fmt: skip
 
     def restore(self, recorded: Iterable[ReviewEntry]) -> None:
         """Bring back the entries of a record, in their order; they can be undone again."""
@@ -295,23 +299,18 @@ class Review:
 
     def _undo_entry(self, change: _EntryChange) -> Undone:
         made, before = change.made, change.before
-        back: ReviewEntry
-        if isinstance(made, Decision):
-            word = before.decision if isinstance(before, Decision) else "none"
-            back = replace(made, decision=word)
-        else:
-            back = replace(made, text=before.text if isinstance(before, HitNote) else "")
         back = replace(
-            back, at=_now(), user=self.authors.reader, hit=self._handle(made.image_id), undoes=True
-        )
+            before or made.emptied(), at=_now(), user=self.authors.reader,
+            hit=self._handle(made.image_id), undoes=True, message=made.message,
+        )  # fmt: skip
         self._write(back)
         self._history.remove(change)
         self._set(made, before)
         return Undone(made, back)
 
-    def _make(self, made: ReviewEntry, before: ReviewEntry | None) -> None:
+    def _make(self, made: ReviewEntry) -> None:
         self._write(made)
-        self._history.append(_EntryChange(made, before))
+        self._history.append(_EntryChange(made, self._in_force(made)))
         self._set(made, made)
 
     def _write(self, made: ReviewEntry) -> None:
@@ -320,21 +319,18 @@ class Review:
 
     def _in_force(self, like: ReviewEntry) -> ReviewEntry | None:
         """The entry of the same kind about the same picture."""
-        held: Mapping[str, ReviewEntry]
-        held = self._decisions if isinstance(like, Decision) else self._notes
+        held: Mapping[str, ReviewEntry] = self._of_kind(like)
         return held.get(like.image_id)
+
+    def _of_kind(self, like: ReviewEntry) -> dict[str, Any]:
+        return self._decisions if isinstance(like, Decision) else self._notes
 
     def _set(self, like: ReviewEntry, entry: ReviewEntry | None) -> None:
         """Put an entry in force in place of the one of the kind and picture of `like`."""
-        image_id = like.image_id
-        if isinstance(like, Decision):
-            self._decisions.pop(image_id, None)
-        else:
-            self._notes.pop(image_id, None)
-        if isinstance(entry, Decision) and entry.decision != "none":
-            self._decisions[image_id] = entry
-        elif isinstance(entry, HitNote) and entry.text:
-            self._notes[image_id] = entry
+        held = self._of_kind(like)
+        held.pop(like.image_id, None)
+        if entry is not None and not entry.is_empty:
+            held[like.image_id] = entry
 
     def _handle(self, image_id: str) -> str:
         findings = self._findings()
