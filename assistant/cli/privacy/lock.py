@@ -1,6 +1,5 @@
 """`unmask lock` and `unmask unlock`: encrypt galleries and cases at rest, and open them again."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,12 +14,15 @@ from assistant.console.output import (
     print_remarks,
     stdout_console,
 )
+from assistant.console.secret_input import read_secret
 from tools.errors import SetupError
 
 if TYPE_CHECKING:
     from assistant.case.locking import LockOutcome, LockUnit
     from assistant.settings import Settings
     from tools.gallery.locking.keys import KeyFinder, LockKey
+
+_KEY_FILE_INSTEAD = ", or use --key-file FILE"
 
 GalleriesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[GALLERY]...", help="Which galleries.")
@@ -161,7 +163,7 @@ def _key_to_lock(key_file: Path | None) -> "LockKey":
 
     if key_file is not None:
         return read_key_file(key_file)
-    return passphrase_key(_passphrase(confirm=True))
+    return passphrase_key(read_secret("passphrase", confirm=True, instead=_KEY_FILE_INSTEAD))
 
 
 def _key_to_unlock(key_file: Path | None) -> "KeyFinder":
@@ -169,24 +171,7 @@ def _key_to_unlock(key_file: Path | None) -> "KeyFinder":
 
     if key_file is not None:
         return key_file_finder(key_file)
-    return PassphraseFinder(_passphrase(confirm=False))
-
-
-def _passphrase(*, confirm: bool) -> str:
-    """Ask without echo; without a terminal, read the first line of stdin. Raises SetupError."""
-    if sys.stdin.isatty():
-        typed: str = typer.prompt(
-            "Passphrase", hide_input=True, err=True,
-            confirmation_prompt="The same again" if confirm else False,
-        )  # fmt: skip
-        return typed
-    line = sys.stdin.readline().rstrip("\r\n")
-    if not line:
-        raise SetupError(
-            "a passphrase is needed, and there is no terminal to ask on: write it to stdin, or use "
-            "--key-file FILE"
-        )
-    return line
+    return PassphraseFinder(read_secret("passphrase", confirm=False, instead=_KEY_FILE_INSTEAD))
 
 
 def _report(outcomes: "Iterable[LockOutcome]", done: str, *, json: bool) -> None:

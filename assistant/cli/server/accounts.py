@@ -13,6 +13,7 @@ from assistant.console.output import (
     print_table,
     stdout_console,
 )
+from assistant.console.secret_input import read_secret
 from tools.errors import SetupError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def add_account(
     store, taken = AccountStore(settings.config_dir), names_taken(settings)
     require_role(role)
     store.require_free(name, taken=taken)
-    store.add(name, role, _password(), taken=taken)
+    store.add(name, role, read_secret("password", confirm=True), taken=taken)
     _say(f"Account {name!r} may log in; its role is {role}.")
 
 
@@ -95,7 +96,7 @@ def change_password(context: typer.Context, name: NameArgument) -> None:
     """Give an account another password; it has to log in again. Its tokens stay valid."""
     store = _store(context)
     store.require(name)
-    store.set_password(name, _password())
+    store.set_password(name, read_secret("password", confirm=True))
     _say(f"Account {name!r} has a new password.")
 
 
@@ -132,21 +133,6 @@ def _store(context: typer.Context) -> "AccountStore":
     from assistant.server.access.accounts import AccountStore
 
     return AccountStore(load_settings(context).config_dir)
-
-
-def _password() -> str:
-    """Ask without echo, twice; without a terminal, read the first line of stdin."""
-    if sys.stdin.isatty():
-        typed: str = typer.prompt(
-            "Password", hide_input=True, err=True, confirmation_prompt="The same again"
-        )
-        return typed
-    line = sys.stdin.readline().rstrip("\r\n")
-    if not line:
-        raise SetupError(
-            "a password is needed, and there is no terminal to ask on: write it to stdin"
-        )
-    return line
 
 
 def _say(text: str) -> None:
