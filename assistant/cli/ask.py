@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli.options import JsonOption, load_settings, redirect_library_output
+from assistant.cli.options import (
+    HostOption,
+    JsonOption,
+    PortOption,
+    changed_settings,
+    redirect_library_output,
+)
 from assistant.console.output import (
     print_json,
     print_remarks,
@@ -72,7 +78,7 @@ def ask(
     from tools.search.query_files import readable
 
     photos, question = _parted(words)
-    settings = _settings(context, vlm)
+    settings = changed_settings(context, vlm=vlm)
     with redirect_library_output(context):
         for photo in photos:
             readable(photo)  # an unreadable photo is refused before a model is loaded
@@ -95,13 +101,8 @@ def ask(
 
 def chat(
     context: typer.Context,
-    host: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Address to listen on; default: this machine only."),
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on.")
-    ] = None,
+    host: HostOption = None,
+    port: PortOption = None,
     folders: Annotated[
         list[Path] | None,
         typer.Option("--folder", metavar="DIR", help="A folder that may be added from the page."),
@@ -121,9 +122,10 @@ def chat(
     Serves this machine only, until Ctrl-C. To give others access, set logins in UNMASK_AUTH and
     listen on another address.
     """
-    changes = {"host": host, "port": port, "folders": folders}
-    settings = _settings(context, vlm, **{k: v for k, v in changes.items() if v is not None})
-    if settings.host not in ("127.0.0.1", "localhost", "::1") and not settings.logins:
+    from assistant.server.access.hosts import is_loopback
+
+    settings = changed_settings(context, host=host, port=port, folders=folders, vlm=vlm)
+    if not is_loopback(settings.host) and not settings.logins:
         raise SetupError(
             f"anyone who reaches {settings.host} could use the chat: set UNMASK_AUTH to "
             "name:password, or omit --host"
@@ -131,16 +133,6 @@ def chat(
     from assistant.chat.serving import serve
 
     serve(settings, open_browser=open_page)
-
-
-def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Settings":
-    """The settings of this run, with the command's options applied."""
-    from assistant.settings import Settings
-
-    settings = load_settings(context, writes=True)
-    if vlm is not None:
-        changes["vlm"] = vlm
-    return Settings.model_validate(settings.model_dump() | changes) if changes else settings
 
 
 def _parted(words: Sequence[str]) -> tuple[list[Path], str]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.cli.options import (
+    FaceOption,
     JsonOption,
     load_settings,
     parse_cli_path,
+    parse_face_numbers,
     redirect_library_output,
 )
 from assistant.console.output import print_error, print_json, print_remarks
@@ -17,15 +19,9 @@ from assistant.console.output import print_error, print_json, print_remarks
 if TYPE_CHECKING:
     from assistant.settings import Settings
     from tools.errors import ToolError
-    from tools.search.query_files import FaceNumbers
 
 EXIT_PROBLEM, EXIT_FORGED = 1, 3
 _SKIPS_SHOWN = 10
-
-FaceOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="PHOTO=N", help="Which face of a photo, from left to right."),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -91,7 +87,9 @@ def check(
 
     settings = load_settings(context)
     with redirect_library_output(context), CheckingDisplay() as display:
-        report = Unmask(settings).check(photos, of=of or (), face=_faces(face), on_progress=display)
+        report = Unmask(settings).check(
+            photos, of=of or (), face=parse_face_numbers(face), on_progress=display
+        )
     named = [problem.error for problem in report.problems if problem.named]
     _print_problems(named, settings)
     skipped = [problem.text for problem in report.problems if not problem.named]
@@ -131,7 +129,7 @@ def compare(
     from assistant.console.checks import print_comparison
     from assistant.investigation import Unmask
 
-    settings, numbers = load_settings(context), _faces(face)
+    settings, numbers = load_settings(context), parse_face_numbers(face)
     if isinstance(numbers, int):
         raise typer.BadParameter("name the photo, as in A.jpg=2", param_hint="--face")
     with redirect_library_output(context):
@@ -219,16 +217,6 @@ def provenance(
         print_provenance([(path.name, found) for path, found in read], explain=True)
     if problems:
         raise typer.Exit(EXIT_PROBLEM)
-
-
-def _faces(said: Sequence[str] | None) -> "FaceNumbers | None":
-    from assistant.report.pictures.numbered_faces import parse_face_option
-    from tools.errors import SetupError
-
-    try:
-        return parse_face_option(said or ())
-    except SetupError as error:
-        raise typer.BadParameter(str(error), param_hint="--face") from error
 
 
 def _print_problems(errors: "Sequence[ToolError]", settings: "Settings") -> None:

@@ -34,12 +34,14 @@ from assistant.cli import (
 from assistant.cli.casework import cases, review
 from assistant.cli.models import download, setup
 from assistant.cli.options import (
+    FaceOption,
     GalleryOption,
     GlobalOptions,
     JsonOption,
     load_raw_settings,
     load_settings,
     parse_cli_path,
+    parse_face_numbers,
     redirect_library_output,
 )
 from assistant.cli.privacy import forget, lock
@@ -293,10 +295,7 @@ def find(
     ],
     gallery: GalleryOption = "default",
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N hits.")] = 20,
-    face: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PHOTO=N", help="Which face of a photo, from left to right."),
-    ] = None,
+    face: FaceOption = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
     ] = False,
@@ -346,7 +345,7 @@ def find(
     from assistant.console.progress import CountingDisplay, RerankingDisplay
     from assistant.investigation import Unmask
     from assistant.report.findings_page import require_report_name, write_report
-    from assistant.report.pictures.numbered_faces import parse_face_option, with_numbered_faces
+    from assistant.report.pictures.numbered_faces import with_numbered_faces
     from tools.agent_tools.copies import findings_with_copies
     from tools.gallery.access_log import record_access
     from tools.gallery.database_file import gallery_folder
@@ -355,10 +354,7 @@ def find(
     settings = load_settings(context)
     if page is not None:
         require_report_name(page)  # before the search, which takes its time
-    try:
-        chosen = parse_face_option(face or ())
-    except SetupError as error:
-        raise typer.BadParameter(str(error), param_hint="--face") from error
+    chosen = parse_face_numbers(face)
     with redirect_library_output(context):
         unmask = Unmask(settings, gallery)
         try:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant.cli.options import (
+    FaceOption,
     JsonOption,
     load_settings,
     parse_cli_path,
+    parse_face_numbers,
     redirect_library_output,
 )
 from assistant.console.output import (
@@ -22,7 +24,6 @@ from assistant.console.output import (
     stderr_console,
     stdout_console,
 )
-from tools.errors import SetupError
 from tools.media.file_names import printable
 
 if TYPE_CHECKING:
@@ -70,10 +71,7 @@ def forget(
     gallery: Annotated[
         str | None, typer.Option("--gallery", "-g", metavar="NAME", help="A whole gallery.")
     ] = None,
-    face: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PHOTO=N", help="Which face of a photo, from left to right."),
-    ] = None,
+    face: FaceOption = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="With --person: a listed face that stays; repeatable."),
@@ -162,14 +160,9 @@ def forget_case(settings: "Settings", id: str, *, yes: bool, json: bool) -> None
 def _faces_of(settings: "Settings", photos: Sequence[Path], face: Sequence[str]) -> "PersonFaces":
     from assistant.case.forgetting.person import find_person
     from assistant.profile import LoadedModels
-    from assistant.report.pictures.numbered_faces import parse_face_option
     from tools.search.query_files import query_from_files
 
-    try:
-        chosen = parse_face_option(face)
-    except SetupError as error:
-        raise typer.BadParameter(str(error), param_hint="--face") from error
-    models = LoadedModels(settings)
+    chosen, models = parse_face_numbers(face), LoadedModels(settings)
     query = query_from_files(
         photos, faces=models.faces, encoder=models.encoder, face=chosen, rule=models.rule
     )

@@ -3,17 +3,14 @@
 import re
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from assistant.cli.options import load_settings
+from assistant.cli.options import HostOption, PortOption, changed_settings
 from assistant.cli.server.tokens import token_store
 from assistant.console.output import escape_terminal, print_remarks, stdout_console
 from tools.errors import SetupError
-
-if TYPE_CHECKING:
-    from assistant.settings import Settings
 
 FolderOption = Annotated[
     list[Path] | None,
@@ -32,13 +29,8 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     context: typer.Context,
-    host: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Address to listen on; default: this machine only."),
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(metavar="N", min=0, max=65535, help="Port; default: 7860.")
-    ] = None,
+    host: HostOption = None,
+    port: PortOption = None,
     name: Annotated[
         list[str] | None,
         typer.Option(metavar="HOST", help="A further host name that the server answers to."),
@@ -82,13 +74,13 @@ def serve(
     stops its work. Indexing jobs are recorded: after a restart they say that they were interrupted.
     The API is described at /openapi.json.
     """
+    from assistant.server.access.hosts import is_loopback
     from assistant.server.access.run_token import run_token, run_token_file
     from assistant.server.serving import build_server, listen
 
     if (certificate is None) is not (key is None):
         raise typer.BadParameter("give --certificate and --key together", param_hint="--key")
-    changes = {"host": host, "port": port, "folders": folders, "vlm": vlm}
-    settings = _settings(context, **changes)
+    settings = changed_settings(context, host=host, port=port, folders=folders, vlm=vlm)
     with run_token(settings.config_dir) as secret:
         server = build_server(settings, run_secret=secret, names=name or (), mcp=mcp)
         if page:
@@ -110,7 +102,7 @@ def serve(
             file = escape_terminal(run_token_file(settings.config_dir))
             console.print(f"Token:  in {file}, while the server runs", soft_wrap=True)
             console.print("Ctrl-C ends it.")
-            if certificate is None and settings.host not in ("127.0.0.1", "localhost", "::1"):
+            if certificate is None and not is_loopback(settings.host):
                 print_remarks(
                     [
                         "the connection is not encrypted: use --certificate, or a proxy that is",
@@ -142,7 +134,7 @@ def mcp(context: typer.Context, folders: FolderOption = None) -> None:
     from assistant.server.mcp_server import McpServer
     from assistant.server.mcp_tools import AgentTools
 
-    settings = _settings(context, folders=folders)
+    settings = changed_settings(context, folders=folders)
     parts = Services.of(settings)
     tools = AgentTools(parts.investigations, settings.home, settings.folders)
     try:
@@ -207,17 +199,3 @@ def _in_network(address: str) -> str:
         except OSError:
             own = socket.gethostname()
     return re.sub(r"//[^/]*:", f"//{own}:", address)
-
-
-def _settings(context: typer.Context, **changes: object) -> "Settings":
-    """The settings of this run, with the command's options applied."""
-    from assistant.settings import Settings
-
-    settings = load_settings(context, writes=True)
-    given = {name: value for name, value in changes.items() if value is not None}
-    if not given:
-        return settings
-    missing = [it for it in given.get("folders", ()) if not Path(it).is_dir()]  # type: ignore[attr-defined]
-    if missing:
-        raise SetupError(f"{str(missing[0])!r} is no folder: check --folder")
-    return Settings.model_validate(settings.model_dump() | given)

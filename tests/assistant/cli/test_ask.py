@@ -166,6 +166,17 @@ def test_a_chat_for_others_asks_for_logins(home: Path) -> None:
     assert "UNMASK_AUTH" in result.stderr
 
 
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1"])
+def test_a_chat_for_this_machine_needs_no_login(
+    home: Path, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every address that only this machine reaches counts, as it does for the server."""
+    served: list[str] = []
+    monkeypatch.setattr("assistant.chat.serving.serve", lambda it, **_: served.append(it.host))
+    assert unmask("chat", "--host", host).exit_code == 0
+    assert served == [host]
+
+
 @pytest.mark.parametrize("command", ["ask", "chat", "cases"])
 def test_help_teaches_by_example(command: str) -> None:
     """The help shows a command to copy."""

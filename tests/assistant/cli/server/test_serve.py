@@ -40,6 +40,7 @@ def test_slips_are_one_line() -> None:
         (("tokens", "create", "../lab"), "no name for a token"),
         (("tokens", "revoke", "lab"), "there is no token 'lab'"),
         (("serve", "--folder", "/no/such/folder"), "check --folder"),
+        (("chat", "--folder", "/no/such/folder"), "check --folder"),
         (("mcp", "--folder", "/no/such/folder"), "check --folder"),
     ):
         answer = Answer(*words)
