@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -65,54 +66,42 @@ class TurnReporter:
 
     def print_answer(self) -> None:
         """The checked answer with its values, the hits, and the explanations."""
-        stdout_console().print(self._filled(self._answer()), soft_wrap=True)
-        by_handle = {hit.handle: hit for hit in self._hits()}
-        listed = [by_handle[handle] for handle in self._listed()]
-        review = self._agent.workspace.review
-        decided, decisions = review.authors.column(
-            "decision", [review.decision(hit) for hit in listed]
-        )
-        rows = [[hit.handle, hit.verdict, printable(hit.path) + hit.at] for hit in listed]
-        if not any(it.name in _LISTING and not it.data.get("list") for it in self._results()):
-            rows = []  # a follow-up that left the list as it was
-        head = ["hit", "verdict", "file"]
-        if any(decisions):
-            head.insert(2, decided)
-            for row, decision in zip(rows, decisions, strict=False):
-                row.insert(2, decision)
-        if rows:
-            stdout_console().print()
-            print_table(head, rows)
+        say = stdout_console()
+        say.print(self._filled(self._answer()), soft_wrap=True)
+        if any(it.name in _LISTING and not it.data.get("list") for it in self._results()):
+            self._print_hits()  # else a follow-up left the list as it was
         for handle, path in self._maps().items():
-            stdout_console().print(
-                f"The map of {handle}: {escape_terminal(path)}", soft_wrap=True, markup=False
-            )
+            say.print(f"The map of {handle}: {escape_terminal(path)}", soft_wrap=True, markup=False)
         for step in self._steps:
             if isinstance(step, Explanation):
-                stdout_console().print(
-                    f"\n{step.hit}  {self._filled(step.sentences)}", soft_wrap=True
-                )
+                say.print(f"\n{step.hit}  {self._filled(step.sentences)}", soft_wrap=True)
         if offers := self._offers():
             quoted = join_with_and([quote_untrusted(it, longest=120) for it in offers])
-            stdout_console().print(
-                f"Ask next: {escape_terminal(quoted)}", soft_wrap=True, markup=False
-            )
-        pending_question = self._agent.pending_question
-        if pending_question is not None:
-            print_remarks(
-                [
-                    clarification_text(
-                        pending_question,
-                        self._agent.workspace,
-                        self._agent.workspace.home / "faces",
-                    )
-                ]
-            )
+            say.print(f"Ask next: {escape_terminal(quoted)}", soft_wrap=True, markup=False)
+        pending = self._agent.pending_question
+        if pending is not None:
+            workspace = self._agent.workspace
+            print_remarks([clarification_text(pending, workspace, workspace.home / "faces")])
         print_remarks(
             f"a sentence was left out: {sentence.finding}"
             for sentence in self._answer()
             if not sentence.text
         )
+
+    def _print_hits(self) -> None:
+        """The listed hits; with a column of decisions if one has any."""
+        by_handle = {hit.handle: hit for hit in self._hits()}
+        listed = [by_handle[handle] for handle in self._listed()]
+        if not listed:
+            return
+        review = self._agent.workspace.review
+        decided, words = review.authors.column("decision", [review.decision(it) for it in listed])
+        rows = [
+            [hit.handle, hit.verdict, *([word] if any(words) else []), printable(hit.path) + hit.at]
+            for hit, word in zip(listed, words, strict=True)
+        ]
+        stdout_console().print()
+        print_table(["hit", "verdict", *([decided] if any(words) else []), "file"], rows)
 
     def to_json(self, question: str) -> dict[str, Any]:
         """One dict that can be written as JSON, without pictures."""
@@ -123,7 +112,7 @@ class TurnReporter:
             "gallery": self._agent.workspace.gallery,
             "question": question,
             "answer": self._filled(self._answer(), mark=False),
-            "sentences": _last_sentences(steps),
+            "sentences": [asdict(it) for it in self._answer()],
             "facts": self._facts(),
             "explanations": {
                 it.hit: self._filled(it.sentences, mark=False) for it in explained
@@ -209,11 +198,6 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "time_s": hit.time_s,
         "moments": list(hit.moments),
     }
-
-
-def _last_sentences(steps: Sequence[Mapping[str, Any]]) -> list[Any]:
-    said = [step["sentences"] for step in steps if step["kind"] == "model_text"]
-    return list(said[-1]) if said else []
 
 
 def _without_pictures(step: dict[str, Any]) -> dict[str, Any]:

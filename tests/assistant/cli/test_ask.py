@@ -5,6 +5,8 @@ import re
 import sqlite3
 import stat
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,10 +14,13 @@ from typer.testing import CliRunner, Result
 
 import assistant.chat_model.choice
 from assistant import Unmask
+from assistant.agent.reader_turns import READ_CALL_PREFIX
 from assistant.case.forgetting.reports import reports_in
 from assistant.case.record import cases_folder
 from assistant.case.signed.record_file import CASE_DB_FILE
+from assistant.cli.casework.transcript import TurnReporter
 from assistant.cli.main import app
+from assistant.conversation.steps import CheckedSentence, ModelText, ToolCall
 from assistant.profile import LoadedModels
 from tests.support.cases import GALLERY
 from tests.support.scripted_model import ScriptedModel, tool_call_reply
@@ -92,6 +97,30 @@ def test_json_is_one_object(model: ScriptedModel, photo: str) -> None:
     assert data["steps"][0]["kind"] == "user_turn"
     assert list(data["explanations"]) == ["H1", "H2", "H3"]
     assert "base64" not in result.stdout
+
+
+def test_every_part_of_an_answer_is_in_the_json() -> None:
+    """A question in two parts has two answers, and the sentences are those of both."""
+    parts = [
+        step
+        for number, text in enumerate(("Two hits are forged.", "H1 was found twice."))
+        for step in (
+            ToolCall("reviewed", {}, f"{READ_CALL_PREFIX}{number}"),
+            ModelText((CheckedSentence(text, source="plain"),), 0, 0.0),
+        )
+    ]
+    agent: Any = SimpleNamespace(
+        ask=lambda question, photos: iter(parts),
+        case=SimpleNamespace(id="20261120-193816-0fecd7", steps_with_facts=list),
+        workspace=SimpleNamespace(gallery=GALLERY, last_search=None),
+    )
+    told = TurnReporter(agent, show=False)
+    told.turn("which are forged, and was H1 found twice?", ())
+    data = told.to_json("which are forged, and was H1 found twice?")
+    assert data["answer"] == "Two hits are forged. H1 was found twice."
+    assert [it["text"] for it in data["sentences"]] == [
+        "Two hits are forged.", "H1 was found twice.",
+    ]  # fmt: skip
 
 
 def test_a_case_can_be_gone_on_with(model: ScriptedModel, photo: str) -> None:
