@@ -9,7 +9,6 @@ import ipaddress
 import json
 import os
 import secrets
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -137,8 +136,10 @@ class Webhook:
             )
             try:
                 opener.open(request, timeout=_TIMEOUT_S).close()
-            except (OSError, urllib.error.URLError) as error:
+            except OSError as error:
                 raise UndeliveredError(f"{self.url}: {error}") from error
+            except http.client.HTTPException as error:
+                raise UndeliveredError(f"{self.url}: no HTTP ({type(error).__name__})") from error
             yield event
 
     def _check(self, host: str, address: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from socketserver import StreamRequestHandler, TCPServer
 from typing import Any
 
 import pytest
@@ -188,6 +189,27 @@ def test_a_webhook_that_fails_gets_the_rest_later(
     assert report(state, hook) == [event(2)["id"]]
     assert [body for _, body in got] == [event(1), event(2), event(2)]
     assert [key for key, _ in got] == [event(n)["id"] for n in (1, 2, 2)]
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_an_answer_that_is_no_http_is_tried_again(state: WatchState) -> None:
+    """Another program at that port does not end the watch."""
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():  # the head of the request
+                pass
+            self.wfile.write(b"220 mail.example.org ESMTP\r\n")
+
+    state.record("ada", "photos", ["a"], [event(1)])
+    with TCPServer(("127.0.0.1", 0), Handler) as other:
+        thread = threading.Thread(target=other.handle_request)
+        thread.start()
+        hook = Webhook(f"http://127.0.0.1:{other.server_address[1]}/hook")
+        with pytest.raises(UndeliveredError, match="no HTTP"):
+            report(state, hook)
+        thread.join()
+    assert state.pending(hook.name) == [event(1)]
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
