@@ -121,8 +121,7 @@ async def follow_job(id: JobId, who: Indexer, parts: Parts) -> StreamingResponse
 async def stop_job(id: JobId, who: Indexer, parts: Parts) -> Any:
     """Stop a job; pictures that were added stay."""
     job = _job(parts, who, id)
-    if not job.done.is_set():
-        job.stop()
+    job.stop()
     return job.to_json()
 
 

@@ -24,6 +24,9 @@ from tools.media.private_files import open_private, private_folder
 HISTORY_FOLDER = "history"
 _ID = re.compile(r"[0-9a-f]{24}")
 _LATEST = 20
+MOST_BYTES = 256 * 1024 * 1024
+"""Bytes of all users' pictures in memory; beyond them the oldest are forgotten."""
+
 _PICTURE, _RESULT = "picture", "result.json"
 
 
@@ -37,35 +40,36 @@ class Detection:
 
 
 class History:
-    """Finished checks of the last minutes in memory, and the kept ones on disk, by user."""
+    """The latest finished checks in memory, and the kept ones on disk, by user."""
 
     def __init__(self, home: Path) -> None:
         self._folder = home / HISTORY_FOLDER
-        self._latest: dict[str, OrderedDict[str, Detection]] = {}
+        self._latest: OrderedDict[tuple[str, str], Detection] = OrderedDict()
         self._turn = threading.Lock()
 
     def remember(self, user: str, detection: Detection) -> str:
         """Hold a result in memory, so that it can be kept; returns its id."""
         id = secrets.token_hex(12)
         with self._turn:
-            mine = self._latest.setdefault(user, OrderedDict())
-            mine[id] = detection
-            while len(mine) > _LATEST:
-                mine.popitem(last=False)
+            self._latest[user, id] = detection
+            for key in [it for it in self._latest if it[0] == user][:-_LATEST]:
+                del self._latest[key]
+            while sum(len(it.picture) for it in self._latest.values()) > MOST_BYTES:
+                self._latest.popitem(last=False)
         return id
 
     def keep(self, user: str, id: str) -> dict[str, Any]:
         """Write a remembered result to disk; a kept one stays as it is. Raises ToolError."""
         folder = self._entry(user, id)
-        if not folder.is_dir():
-            with self._turn:
-                found = self._latest.get(user, OrderedDict()).get(id)
-            if found is None:
-                raise ToolError(
-                    f"there is no such result: only the latest {_LATEST} checks can be kept; "
-                    "check the picture again"
-                )
-            self._write(folder, id, found)
+        with self._turn:
+            found = self._latest.get((user, id))
+            if not folder.is_dir():
+                if found is None:
+                    raise ToolError(
+                        "there is no such result: only the latest checks can be kept; check the "
+                        "picture again"
+                    )
+                self._write(folder, id, found)
         return self.entry(user, id)
 
     def entries(self, user: str) -> list[dict[str, Any]]:
@@ -92,7 +96,7 @@ class History:
     def delete(self, user: str, id: str) -> None:
         """Delete a result and its picture. Raises ToolError for an id that is not the user's."""
         with self._turn:
-            remembered = self._latest.get(user, OrderedDict()).pop(id, None)
+            remembered = self._latest.pop((user, id), None)
         folder = self._entry(user, id)
         if folder.is_dir():
             shutil.rmtree(folder)

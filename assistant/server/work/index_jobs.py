@@ -60,8 +60,9 @@ class IndexingJob:
     done: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
-        """End at the next commit; added images stay."""
-        self.stopped = True
+        """End at the next commit; added images stay. A job that has ended stays as it ended."""
+        if not self.done.is_set():
+            self.stopped = True
 
     @property
     def state(self) -> JobState:

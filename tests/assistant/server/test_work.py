@@ -1,5 +1,6 @@
 """Turns, books, keys, pages and uploads: what the server works with, without models."""
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -15,8 +16,10 @@ from assistant.case.forgetting.request import ForgetRequest
 from assistant.server.access.roles import Identity
 from assistant.server.api.idempotency import claimed
 from assistant.server.api.paging import page
+from assistant.server.mcp_tools import AgentTools
 from assistant.server.problems import Problem
 from assistant.server.work.history import Detection, History
+from assistant.server.work.index_jobs import IndexingJob
 from assistant.server.work.lane import Cancelled, ModelLane, Turns, check
 from assistant.server.work.ledger import Ledger
 from tests.assistant.server.serving import settings_in
@@ -164,6 +167,15 @@ def test_the_jobs_of_a_deleted_gallery_are_removed(tmp_path: Path) -> None:
     assert [books.job(id) is not None for id in "abc"] == [False, True, True]
 
 
+def test_stopping_an_ended_job_changes_nothing() -> None:
+    """Who presses the button too late still reads that all was added."""
+    job = IndexingJob("default")
+    job.is_queued = False
+    job.done.set()
+    job.stop()
+    assert job.state == "done"
+
+
 def test_an_id_is_worth_nothing_to_another_user(tmp_path: Path) -> None:
     """Owners are compared, and lists hold one's own."""
     books = Ledger(tmp_path)
@@ -216,6 +228,25 @@ def test_pages_hold_everything_once() -> None:
             page(items, 3, wrong)
 
 
+# -- files for agents -----------------------------------------------------------------------------
+
+
+def test_a_long_list_of_files_says_that_it_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent must not take the first files for all."""
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"picture")
+    tools = AgentTools(cast(Any, None), tmp_path, (tmp_path,))
+
+    def listed() -> dict[str, Any]:
+        return dict(json.loads(str(tools.call("list_files", {}, who=ADA, stop=threading.Event()))))
+
+    assert list(listed()) == ["files"]
+    monkeypatch.setattr("assistant.server.mcp_tools.MAX_FILES", 1)
+    assert len(listed()["files"]) == 1 and "smaller folder" in listed()["left out"]
+
+
 # -- the history ----------------------------------------------------------------------------------
 
 
@@ -236,6 +267,20 @@ def test_a_kept_result_is_ones_own_and_private(tmp_path: Path) -> None:
     assert not [it for it in tmp_path.rglob("*") if "ada" in it.name]
     history.delete("ada", id)
     assert history.entries("ada") == []
+
+
+def test_memory_holds_the_latest_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number of results of each user, and so many bytes of all users together."""
+    history = History(tmp_path)
+    own = [history.remember("ada", Detection("a.jpg", b"1234", {})) for _ in range(21)]
+    other = history.remember("bob", Detection("b.jpg", b"1234", {}))
+    with pytest.raises(ToolError, match="check the picture again"):
+        history.keep("ada", own[0])
+    monkeypatch.setattr("assistant.server.work.history.MOST_BYTES", 8)
+    newest = history.remember("eve", Detection("c.jpg", b"1234", {}))
+    with pytest.raises(ToolError, match="check the picture again"):
+        history.keep("ada", own[-1])
+    assert [history.keep(*it)["id"] for it in (("bob", other), ("eve", newest))] == [other, newest]
 
 
 def test_forgetting_a_picture_finds_the_kept_checks_of_it(tmp_path: Path) -> None:
