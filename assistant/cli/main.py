@@ -247,7 +247,7 @@ def index(
         )  # fmt: skip
     print_remarks(summary.notices)
     if json:
-        print_json(_summary_json(summary, gallery, interrupted=interrupted))
+        print_json({"gallery": gallery, "interrupted": interrupted, **summary.to_json()})
     else:
         print_summary(summary, gallery)
     if interrupted:
@@ -268,18 +268,6 @@ def _index(
             return unmask.index(folders, on_progress=display, **options), False
     except IndexingInterrupted as stop:
         return stop.summary, True
-
-
-def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str, Any]:
-    from tools.media.file_names import printable
-    from tools.media.skip_reasons import remedy
-
-    files = [
-        {"path": printable(path), "reason": reason, "way_on": remedy(reason)}
-        for path, reason in summary.skipped_files
-    ]
-    fields = dataclasses.asdict(summary) | {"skipped_files": files}
-    return {"gallery": gallery, "interrupted": interrupted, **fields}
 
 
 @app.command(short_help="Rank images and videos that may impersonate a person.")

@@ -4,7 +4,7 @@ Findings, hits, checks and comparisons hold further fields (`tools.search.result
 they are passed on unchanged. Null means not measured, never zero.
 """
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -62,7 +62,11 @@ class ProblemDocument(Shape):
 
 
 class GalleryShape(Shape):
-    """A gallery; null if it cannot be read, and `problem` says why."""
+    """A gallery; null if it cannot be read, and `problem` says why.
+
+    `missing` files are gone from disk. `faces_waiting` are set aside until their files are back;
+    `needs_upgrade` means that faces must be embedded again (`unmask galleries upgrade`).
+    """
 
     name: str
     images: int | None
@@ -75,16 +79,62 @@ class GalleryShape(Shape):
     basis: str | None
     keep_until: str | None
     problem: str
+    faces_waiting: int | None
+    needs_upgrade: bool | None
+
+
+class ProgressShape(Shape):
+    """How far an index job is; `eta_s` is null before a rate is known."""
+
+    files_done: int
+    files_total: int
+    images_added: int
+    faces_found: int
+    skipped: int
+    seconds: float
+    eta_s: float | None
+
+
+class SkippedFileShape(Shape):
+    """A file that was not added, why, and what can be done about it."""
+
+    path: str
+    reason: str
+    way_on: str
+
+
+class SummaryShape(Shape):
+    """What an index job did.
+
+    `already_known` files were there before, `duplicates` hold bytes that were, `missing` ones are
+    gone from disk. `skipped` counts files by reason, of which the first thousand are named.
+    `frames_added` of the `images_added` are of videos.
+    """
+
+    images_added: int
+    videos_added: int
+    frames_added: int
+    faces_found: int
+    already_known: int
+    duplicates: int
+    missing: int
+    skipped: dict[str, int]
+    skipped_files: list[SkippedFileShape]
+    seconds: float
+    notices: list[str]
 
 
 class JobShape(Shape):
-    """An index job; `progress` is null before the first file, `summary` until the end."""
+    """An index job; `progress` is null before the first file, `summary` until the end.
+
+    Jobs of an earlier run of the server have no summary.
+    """
 
     id: str
     gallery: str
     state: Literal["waiting", "running", "done", "stopped", "failed", "interrupted"]
-    progress: dict[str, Any] | None
-    summary: dict[str, Any] | None
+    progress: ProgressShape | None
+    summary: SummaryShape | None
     problem: str
 
 
@@ -97,8 +147,24 @@ class EvidenceShape(Shape):
     unit: str
 
 
+class MadeShape(Shape):
+    """A reviewer's decision, by whom and when (UTC)."""
+
+    decision: str
+    at: str
+    user: str
+
+
+class NoteShape(Shape):
+    """A reviewer's note, by whom and when (UTC)."""
+
+    text: str
+    at: str
+    user: str
+
+
 class HitShape(Shape):
-    """A hit of a search; `decision` is the reviewer's, null if there is none."""
+    """A hit of a search; `decision` and `reviewer_note` are null if there is none."""
 
     rank: int
     path: str
@@ -111,7 +177,8 @@ class HitShape(Shape):
     impersonation_probability: Probability
     evidence: list[EvidenceShape]
     explanation: str
-    decision: dict[str, Any] | None
+    decision: MadeShape | None
+    reviewer_note: NoteShape | None
 
 
 class FindingsShape(Shape):
@@ -139,13 +206,10 @@ class InvestigationShape(Shape):
     findings: FindingsShape | None
 
 
-class DecisionShape(Shape):
+class DecisionShape(MadeShape):
     """A reviewer's decision about a hit's picture."""
 
     hit: str
-    decision: str
-    at: str
-    user: str
 
 
 class MapShape(Shape):
@@ -224,6 +288,16 @@ class CheckedFaceShape(Shape):
     map: MapShape | None = None
 
 
+class UnusedFileShape(Shape):
+    """A photo or reference that could not be used.
+
+    If it shows several faces and none was chosen, `faces` are their boxes, from the left.
+    """
+
+    path: str
+    reason: str
+
+
 class CheckShape(Shape):
     """Checked photos, the faces most likely forged first."""
 
@@ -233,7 +307,7 @@ class CheckShape(Shape):
     forged: int
     counts: dict[str, int]
     warnings: list[str]
-    problems: list[dict[str, Any]]
+    problems: list[UnusedFileShape]
     faces: list[CheckedFaceShape]
 
 
@@ -274,11 +348,20 @@ class ModelsShape(Shape):
     notices: list[str]
 
 
+class FoundFaceShape(Shape):
+    """A face of a picture, numbered from the left; `problems` say why it is not `usable`."""
+
+    face: int
+    box: list[float]
+    usable: bool
+    problems: list[str]
+
+
 class ValidationShape(Shape):
     """Whether a picture can be checked; `problem` says what to do if it cannot."""
 
     valid: bool
-    faces: list[dict[str, Any]]
+    faces: list[FoundFaceShape]
     problem: str
 
 

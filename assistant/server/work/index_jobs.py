@@ -5,7 +5,6 @@ batches. Their state is recorded: a reload of the page finds the job again, and 
 says that it was interrupted. Galleries belong to the machine, not to a session.
 """
 
-import dataclasses
 import logging
 import secrets
 import shutil
@@ -83,19 +82,12 @@ class IndexingJob:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict; null means not known yet."""
-        summary = None
-        if self.summary is not None:
-            named = [{"path": str(path), "reason": it} for path, it in self.summary.skipped_files]
-            summary = dataclasses.asdict(self.summary) | {"skipped_files": named}
-        progress = self.progress
         return {
             "id": self.id,
             "gallery": self.gallery,
             "state": self.state,
-            "progress": None
-            if progress is None
-            else dataclasses.asdict(progress) | {"eta_s": progress.eta_s},
-            "summary": summary,
+            "progress": None if self.progress is None else self.progress.to_json(),
+            "summary": None if self.summary is None else self.summary.to_json(),
             "problem": self.problem,
         }
 

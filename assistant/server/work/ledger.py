@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS keys (owner TEXT, key TEXT, request TEXT NOT NULL, ma
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A recorded index job; `body` holds its latest progress, summary and problem."""
+    """A recorded index job; `body` holds its latest progress and problem."""
 
     id: str
     gallery: str

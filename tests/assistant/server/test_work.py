@@ -1,8 +1,10 @@
 """Turns, books, keys, pages and uploads: what the server works with, without models."""
 
 import json
+import os
 import threading
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,8 +16,10 @@ from fastapi import Request
 from assistant.case.forgetting.places import loose_places
 from assistant.case.forgetting.request import ForgetRequest
 from assistant.server.access.roles import Identity
+from assistant.server.api.galleries import _events
 from assistant.server.api.idempotency import claimed
 from assistant.server.api.paging import page
+from assistant.server.api.shapes import JobShape
 from assistant.server.mcp_tools import AgentTools
 from assistant.server.problems import Problem
 from assistant.server.work.history import Detection, History
@@ -24,6 +28,7 @@ from assistant.server.work.lane import Cancelled, ModelLane, Turns, check
 from assistant.server.work.ledger import Ledger
 from tests.assistant.server.serving import settings_in
 from tools.errors import ToolError
+from tools.gallery.indexing.progress import IndexSummary
 from tools.media.pictures.decoding import image_id
 
 pytestmark = pytest.mark.fast
@@ -174,6 +179,22 @@ def test_stopping_an_ended_job_changes_nothing() -> None:
     job.done.set()
     job.stop()
     assert job.state == "done"
+
+
+def test_a_job_names_any_skipped_file() -> None:
+    """File names need not be UTF-8: they are escaped, and the stream of events goes on."""
+    odd = Path(os.fsdecode(b"/photos/\xff.jpg"))
+    job = IndexingJob("default")
+    job.summary = IndexSummary(0, 0, 0, 0, 0, {"empty": 1}, ((odd, "empty"),), 1.0, ())
+    job.done.set()
+    (sent,) = anyio.run(_all, _events(job))
+    assert rb"/photos/\\xff.jpg" in sent
+    skipped = JobShape.model_validate(job.to_json()).summary.skipped_files  # type: ignore[union-attr]
+    assert skipped[0].way_on == "copy it again from its source"
+
+
+async def _all(events: AsyncIterator[bytes]) -> list[bytes]:
+    return [it async for it in events]
 
 
 def test_an_id_is_worth_nothing_to_another_user(tmp_path: Path) -> None:

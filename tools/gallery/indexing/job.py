@@ -32,6 +32,7 @@ from tools.gallery.indexing.video_assembly import VideoAssembler
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FileRecord
 from tools.gallery.vector_index import FaceIndex
+from tools.media.file_names import printable
 from tools.media.skip_reasons import UnreadableImage
 from tools.media.videos.animations import MULTIPAGE_FORMATS
 from tools.media.videos.frames import MAX_FRAMES, Video
@@ -142,7 +143,7 @@ class _Job:
         except UnreadableImage as error:
             return error.reason
         if video.format in MULTIPAGE_FORMATS and video.frames > MAX_FRAMES:
-            self.tally.long_documents.append(file.path.name)
+            self.tally.long_documents.append(printable(Path(file.path.name)))
         self.batches.gathered.videos.append(video_id)
         return None
 

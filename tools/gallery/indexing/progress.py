@@ -3,10 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tools.faces.detection import MOST_FACES
+from tools.media.file_names import printable
+from tools.media.skip_reasons import remedy
 from tools.media.videos.frames import MAX_FRAMES
 
 _NAMED_SKIPS = 1000  # limited, so that memory does not grow with the number of files
@@ -35,6 +38,10 @@ class IndexProgress:
         rate = self.files_per_s
         return (self.files_total - self.files_done) / rate if rate else None
 
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict."""
+        return asdict(self) | {"eta_s": self.eta_s}
+
 
 @dataclass(frozen=True, slots=True)
 class IndexSummary:
@@ -58,6 +65,14 @@ class IndexSummary:
     notices: tuple[str, ...]
     videos_added: int = 0
     frames_added: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict; each skipped file with its reason and what can be done about it."""
+        files = [
+            {"path": printable(path), "reason": reason, "way_on": remedy(reason)}
+            for path, reason in self.skipped_files
+        ]
+        return asdict(self) | {"skipped_files": files}
 
 
 class IndexingInterrupted(KeyboardInterrupt):
