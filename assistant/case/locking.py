@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from assistant.case.forgetting.places import FIT_WORK
+from assistant.case.forgetting.places import CACHES, FIT_WORK
 from assistant.case.record import Case, case_folders
 from assistant.settings import Settings
 from tools.errors import SetupError
@@ -27,7 +27,6 @@ from tools.media.data_folder import as_setup_error
 
 _GALLERY_GUARDS = ("writer.lock", "chroma.lock")
 _WATCH_GUARDS = ("watch.lock",)
-_CACHES = ("uploads", "faces")
 _SERVERS = "running-*.lock"
 """Held by each server while it runs."""
 
@@ -131,7 +130,7 @@ def _log(unit: LockUnit, what: AccessKind) -> None:
 
 def shred_caches(settings: Settings) -> None:
     """Overwrite and delete copies for the screen, which are made anew when needed; OSError."""
-    for name in _CACHES:
+    for name in CACHES:
         shred_folder(settings.home / name)
 
 

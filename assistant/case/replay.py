@@ -7,12 +7,12 @@ as then, so the collection itself is not needed, and no other picture is ranked.
 Does not show: whether pictures that were not among the hits should have been.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assistant.case.exhibits import find_exhibit
 from assistant.case.instruments import describe_instruments, differences
 from assistant.case.record import Case
 from assistant.case.signed.verification import is_intact
@@ -132,7 +132,8 @@ def _measured(
     pictures, problems = UnsavedPictures(models), dict[str, str]()
     records = list[FaceRecord]()
     for sha256, row in {_file(row): row for row in recorded}.items():
-        path = next((it for it in _places(case, row) if _sha256(it) == sha256), None)
+        places = (Path(it) for it in (row["path"], *row.get("other_paths", ())))
+        path = find_exhibit(case, sha256, places)
         if path is None:
             problems[sha256] = "its file is missing, or is not the recorded one"
             continue
@@ -184,16 +185,3 @@ def _differs(one: float | None, other: float | None) -> bool:
 def _file(row: Mapping[str, Any]) -> str:
     """The sha256 of a hit's file: a frame's id begins with its video's."""
     return str(row["image_id"]).partition("@")[0]
-
-
-def _places(case: Case, row: Mapping[str, Any]) -> Iterator[Path]:
-    yield from case.exhibits_folder.glob(f"{_file(row)}*")
-    yield from (Path(it) for it in (row["path"], *row.get("other_paths", ())))
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError):
-        return None

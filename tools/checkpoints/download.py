@@ -1,6 +1,5 @@
 """File download over HTTPS: resumes, checks the SHA-256, and replaces the target atomically."""
 
-import hashlib
 import http.client
 import shutil
 import urllib.request
@@ -10,6 +9,7 @@ from typing import Any
 from urllib.request import OpenerDirector
 
 from tools.errors import SetupError
+from tools.media.hashing import read_sha256
 
 Progress = Callable[[str, int, int], None]
 """Called with the file name, the bytes received and the total bytes."""
@@ -89,8 +89,7 @@ def _append(answer: Any, part: Path, *, size: int, progress: Progress) -> None:
 
 
 def _put_in_place(part: Path, target: Path, *, url: str, sha256: str) -> None:
-    with part.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = read_sha256(part)
     if found != sha256:
         part.unlink()
         raise SetupError(

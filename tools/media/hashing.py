@@ -1,4 +1,4 @@
-"""SHA-256 of files: identifies checkpoints by their content."""
+"""SHA-256 of files: identifies pictures and checkpoints by their content."""
 
 import hashlib
 from collections.abc import Sequence
@@ -22,7 +22,12 @@ def combined_sha256(paths: Sequence[Path]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-@lru_cache(maxsize=256)
-def _sha256(path: Path, modified_ns: int, size: int) -> str:
+def read_sha256(path: Path) -> str:
+    """Hex SHA-256 of the bytes that a file has now: for evidence. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, modified_ns: int, size: int) -> str:
+    return read_sha256(path)

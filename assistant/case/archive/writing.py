@@ -20,13 +20,14 @@ from assistant.case.archive.layout import (
     signed_message,
     sums_text,
 )
+from assistant.case.exhibits import find_exhibit
 from assistant.case.record import Case
 from assistant.case.signed.signing import read_signers
 from assistant.case.signed.verification import is_intact
 from tools.errors import SetupError
 from tools.media.file_names import printable
 from tools.media.private_files import open_private
-from tools.search.results import Findings, Hit
+from tools.search.results import Findings
 
 
 def write_bundle(
@@ -120,24 +121,11 @@ def _photos(case: Case) -> Iterator[_Listed]:
 
 def _exhibits(case: Case, findings: Findings | None) -> Iterator[_Listed]:
     for hit in () if findings is None else findings.hits:
-        sha256, files = hit.image_id.partition("@")[0], _files(case, hit)
-        found = next((it for it in files if _sha256(it) == sha256), None)
+        sha256 = hit.image_id.partition("@")[0]
+        found = find_exhibit(case, sha256, hit.paths)
         extension = _EXTENSION.fullmatch((found or hit.path).suffix.lower())
         suffix = extension[0] if extension else ""
         yield f"exhibits/{hit.handle}_{sha256}{suffix}", found, sha256, f"exhibit {hit.handle}"
-
-
-def _files(case: Case, hit: Hit) -> Iterator[Path]:
-    yield from hit.paths
-    yield from case.exhibits_folder.glob(f"{hit.image_id.partition('@')[0]}*")
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def _write_text(archive: zipfile.ZipFile, name: str, content: str | bytes) -> str:

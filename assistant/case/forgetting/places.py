@@ -9,7 +9,6 @@ looked at; the user's files stay, also where they lie in the data folder.
 Does not show: pages that were written elsewhere with `unmask find --page`.
 """
 
-import hashlib
 import json
 import mmap
 from collections.abc import Iterator, Sequence
@@ -22,8 +21,11 @@ from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.gallery.locking.state import is_locked
 from tools.media.file_names import printable
+from tools.media.hashing import read_sha256
 
-_CACHES = ("uploads", "faces")
+CACHES = ("uploads", "faces")
+"""Folders of copies for the screen, which are made anew when needed."""
+
 _DEMO_GALLERY = "unmask-demo"
 FIT_WORK = "detectors/*/.fit"
 """Unfinished fits below the folder of the models: faces, features, checkpoints."""
@@ -58,10 +60,10 @@ def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
             named.append(settings.demo_dir)
         closed = tuple(_locked(it) for it in (home / "dropped",) if is_locked(it))
         return LoosePlaces(folders=tuple(it for it in named if it.is_dir()), problems=closed)
-    caches = [it for name in _CACHES for it in _files(home / name)]
+    caches = [it for name in CACHES for it in _files(home / name)]
     if request.kind == "case":
         return LoosePlaces(tuple(caches))
-    dropped = [it for it in _files(home / "dropped") if _sha256(it) in request.images]
+    dropped = [it for it in _files(home / "dropped") if read_sha256(it) in request.images]
     names = [*_needles(request), *_tails(request)]
     units = [
         settings.demo_dir, *settings.evals_dir.glob("*"), *settings.models_dir.glob(FIT_WORK),
@@ -111,7 +113,7 @@ def _files(folder: Path) -> list[Path]:
 def _about(folder: Path, request: ForgetRequest, needles: Sequence[bytes]) -> Iterator[bool]:
     """For each file below a folder, whether it holds or names the subject."""
     return (
-        _sha256(file) in request.images or any(_contains(file, it) for it in needles)
+        read_sha256(file) in request.images or any(_contains(file, it) for it in needles)
         for file in _files(folder)
     )
 
@@ -139,8 +141,3 @@ def _contains(file: Path, needle: bytes) -> bool:
         return False
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.find(needle) >= 0
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

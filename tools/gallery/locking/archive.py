@@ -17,6 +17,7 @@ from typing import IO
 import pyrage
 
 from tools.errors import SetupError
+from tools.media.hashing import read_sha256
 from tools.media.private_files import FILE_MODE, open_private, private_folder
 
 _BLOCK = 1 << 20
@@ -56,10 +57,7 @@ def verify_archive(
     with _members(archive, identity) as members:
         for name, file in members:
             held[name] = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    there = dict[str, str]()
-    for name in names:
-        with (folder / name).open("rb") as file:
-            there[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    there = {name: read_sha256(folder / name) for name in names}
     if held != there:
         raise SetupError(
             "the encrypted copy differs from the files, so nothing was locked: check the disk, and "

@@ -1,8 +1,8 @@
 """Recognises video files by their signatures, and identifies them by SHA-256."""
 
-import hashlib
 from pathlib import Path
 
+from tools.media.hashing import read_sha256
 from tools.media.skip_reasons import UnreadableImage
 
 _SIGNATURES = (
@@ -50,8 +50,7 @@ def _brands(head: bytes) -> set[bytes]:
 def video_sha256(path: Path) -> str:
     """A video's identifier: the SHA-256 of its bytes (64 hex digits), read in chunks."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return read_sha256(path)
     except FileNotFoundError as error:
         raise UnreadableImage("missing") from error
     except OSError as error:
