@@ -25,7 +25,7 @@ from prompts import project
 from tools.agent_tools.copies import group_copies
 from tools.agent_tools.review.entries import Decision, HitNote
 from tools.media.file_names import encodable, printable
-from tools.media.hashing import file_sha256
+from tools.media.hashing import read_sha256
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
 from tools.search.results import Findings, Hit
@@ -134,7 +134,7 @@ def _hit_exhibit(hit: Hit) -> Exhibit:
 def _exhibit(label: str, path: Path, image_id: str, *, name: str = "") -> Exhibit:
     recorded = image_id.partition("@")[0]
     try:
-        found, size = file_sha256(path), path.stat().st_size
+        found, size = read_sha256(path), path.stat().st_size
     except OSError:
         found, size = None, None
     state: ExhibitState = "missing" if found is None else "unchanged"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from assistant.report.contents.building import build_report
+from assistant.report.contents.building import _exhibit, build_report
 from assistant.report.contents.model import SCHEMA_FILE, Report, report_json, report_schema
 from assistant.report.findings_page import report_page
 from assistant.report.pdf.document import report_pdf
@@ -85,6 +86,17 @@ def test_exhibits_say_whether_they_are_what_was_recorded(tmp_path: Path) -> None
     states = {it.label: it.state for it in report.exhibits}
     assert states == {"Q1": "changed since it was recorded", "H1": "unchanged", "H2": "missing"}
     assert (report.exhibits[2].sha256, report.exhibits[2].recorded_sha256) == (None, "f" * 64)
+
+
+def test_an_exhibit_is_hashed_for_every_report(tmp_path: Path) -> None:
+    """A file can be changed without another size or time: no earlier report's hash is used."""
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(b"as it was")
+    before, recorded = file.stat(), hashlib.sha256(b"as it was").hexdigest()
+    assert _exhibit("H1", file, recorded).state == "unchanged"
+    file.write_bytes(b"as it is!")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert _exhibit("H1", file, recorded).state == "changed since it was recorded"
 
 
 def test_the_ratio_is_limited_and_absent_without_a_validation(tmp_path: Path) -> None:
