@@ -6,13 +6,14 @@ same format is replaced. A filter of the hit list does not apply: an export hold
 
 import csv
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from assistant.case.archive.writing import write_bundle
 from assistant.case.record import Case
 from assistant.report.contents.building import (
+    Decisions,
+    Notes,
     build_report,
     decision_item,
     given_names,
@@ -40,12 +41,6 @@ CSV_COLUMNS = (
     "impersonation_probability", "decision", "decision_by", "reviewer_note", "reviewer_note_by",
     "copy_of", "file", "note",
 )  # fmt: skip
-
-Decisions = Mapping[str, Decision]
-"""The reviewer's decisions in force, by the hit's handle."""
-
-Notes = Mapping[str, HitNote]
-"""The reviewer's notes in force, by the hit's handle."""
 
 
 def attach_exporter(workspace: Workspace, case: Case) -> None:

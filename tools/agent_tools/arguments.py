@@ -1,4 +1,4 @@
-"""Argument types of the tools, and the validation of arguments that a model wrote."""
+"""What goes between models and tools: argument types, their validation, and compact JSON."""
 
 import json
 from collections.abc import Mapping
@@ -59,6 +59,11 @@ def check_arguments(
     except ValidationError as error:
         refuse(error)
     return checked
+
+
+def compact_json(content: dict[str, Any]) -> str:
+    """A tool's answer for the model: JSON without spaces, since every token counts."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def refuse(error: ValidationError) -> NoReturn:

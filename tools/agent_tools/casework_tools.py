@@ -4,7 +4,6 @@ The methods are the tools: their names, annotations and docstrings go into every
 handles and counts in words; texts of the project (a term's meaning, a topic) are passed on whole.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from tools.agent_tools import about_unmask as project_texts
-from tools.agent_tools.arguments import Number, Picture
+from tools.agent_tools.arguments import Number, Picture, compact_json
 from tools.agent_tools.facts import count_in_words
 from tools.agent_tools.file_facts import FileFacts, read_file_facts
 from tools.agent_tools.hit_filter import HitFilter
@@ -89,7 +88,7 @@ class CaseworkTools:
         )
         wanted = wanted.following(review.filter, sorts=sort is not None)
         found = review.list_hits(wanted, stays=stays)
-        return _compact(_list(found)), found
+        return compact_json(_list(found)), found
 
     def more_hits(self, count: Number = 10) -> tuple[str, Findings]:
         """List more hits of the latest search."""
@@ -103,14 +102,14 @@ class CaseworkTools:
         made = review.mark(found, decision)
         content = {"hit": hit, "decision": made.decision, "verdict": found.verdict}
         again = {"as before": True} if made.decision == before else {}
-        return _compact(content | again), made
+        return compact_json(content | again), made
 
     def note_hit(self, hit: Picture, text: str) -> tuple[str, HitNote]:
         """Write the user's note on a hit; an empty text removes it."""
         found, review = self._workspace.hit(hit), self._workspace.review
         nothing = "removed" if review.note(found) else "absent"
         made = review.write_note(found, text)
-        return _compact({"hit": hit, "note": "written" if made.text else nothing}), made
+        return compact_json({"hit": hit, "note": "written" if made.text else nothing}), made
 
     def reviewed(
         self, hit: Picture | None = None, decision: str | None = None
@@ -122,19 +121,19 @@ class CaseworkTools:
             "noted": [it.hit.handle for it in found.entries if it.note],
             "of": hit or "all hits",
         }
-        return _compact(content | ({"open": found.open} if decision == "none" else {})), found
+        return compact_json(content | ({"open": found.open} if decision == "none" else {})), found
 
     def file_facts(self, image: Picture) -> tuple[str, FileFacts]:
         """What the file of a photo or hit says of itself: name, size, date, camera."""
         found = read_file_facts(self._workspace.pictures, image)
-        return _compact(found.to_words()), found
+        return compact_json(found.to_words()), found
 
     def undo(self) -> tuple[str, tuple[Undone, ...]]:
         """Take back the decisions, notes and filters of the user's latest change."""
         undone = self._workspace.review.undo()
         changes = [self._undone(each) for each in undone]
         content = changes[0] if len(changes) == 1 else {"undone": "several", "changes": changes}
-        return _compact(content), undone
+        return compact_json(content), undone
 
     def _undone(self, undone: Undone) -> dict[str, Any]:
         if not isinstance(undone.was, HitFilter) and not isinstance(undone.now, HitFilter):
@@ -161,7 +160,7 @@ class CaseworkTools:
         if self._workspace.exporter is None:
             raise ToolError("reports cannot be written here: this workspace has no case")
         path = self._workspace.exporter(name)
-        return _compact({"written": name, "file": path.name}), ExportedReport(name, path)
+        return compact_json({"written": name, "file": path.name}), ExportedReport(name, path)
 
     def explain_term(self, term: str) -> tuple[str, GlossaryEntry]:
         """What a word on the screen means."""
@@ -170,14 +169,14 @@ class CaseworkTools:
             near = closest_terms(term)
             closest = f"the closest: {', '.join(near)}" if near else "nothing is spelt like it"
             raise ToolError(f"{quote_untrusted(term)} is not explained here; {closest}")
-        return _compact({"term": entry.term, "meaning": entry.meaning}), entry
+        return compact_json({"term": entry.term, "meaning": entry.meaning}), entry
 
     def about_unmask(self, topic: str) -> tuple[str, str]:
         """About Unmask: abilities, accuracy, method, limits, privacy, law or indexing."""
         models = self._workspace.instruments
         judged_by = getattr(models, "judged_by", "")
         text = project_texts.about_unmask(topic, models.rule, judged_by=judged_by)
-        return _compact({"topic": topic.strip().casefold(), "text": text}), text
+        return compact_json({"topic": topic.strip().casefold(), "text": text}), text
 
 
 def _list(found: HitList) -> dict[str, Any]:
@@ -194,7 +193,3 @@ def _list(found: HitList) -> dict[str, Any]:
         "list": "stays as it was" if found.stays else "",
     }
     return content | {name: value for name, value in optional.items() if value}
-
-
-def _compact(content: dict[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

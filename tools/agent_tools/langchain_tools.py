@@ -5,13 +5,12 @@ and never a path. The typed result is attached as the message's artifact. Failur
 can react to are ToolErrors whose message explains them.
 """
 
-import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool
 
-from tools.agent_tools.arguments import Number, Picture, Pictures, refuse
+from tools.agent_tools.arguments import Number, Picture, Pictures, compact_json, refuse
 from tools.agent_tools.casework_tools import CaseworkTools
 from tools.agent_tools.facts import count_in_words, facts_for_model
 from tools.agent_tools.photo_description import Description, image_content_block
@@ -83,7 +82,7 @@ class _Tools:
             },
             "warnings": self._warnings(findings),
         }
-        return _compact(content)
+        return compact_json(content)
 
     def score_fake(self, image: Picture) -> tuple[str, tuple[Fact, ...]]:
         """Verdict, probabilities and evidence about one photo or hit."""
@@ -91,7 +90,7 @@ class _Tools:
         content: dict[str, Any] = {"image": image}
         if image.startswith("H"):
             content["verdict"] = self._workspace.hit(image).verdict
-        return _compact(content | _probabilities(facts) | {"evidence": _evidence(facts)}), facts
+        return compact_json(content | _probabilities(facts) | {"evidence": _evidence(facts)}), facts
 
     def compare_faces(self, first: Picture, second: Picture) -> tuple[str, FaceComparison]:
         """Compare two faces: the same person, the same photograph?"""
@@ -102,7 +101,7 @@ class _Tools:
             **_probabilities(found.facts),
             "evidence": _evidence(found.facts),
         }
-        return _compact(content), found
+        return compact_json(content), found
 
     def locate_artifacts(self, image: Picture) -> tuple[str, Localisation]:
         """Where on the face of a photo or hit the signs of forgery lie."""
@@ -122,12 +121,12 @@ class _Tools:
         }
         if maps.beside:
             content["other maps"] = list(maps.beside)
-        return _compact(content), found
+        return compact_json(content), found
 
     def describe_image(self, image: Picture) -> tuple[ContentBlocks, Description]:
         """Look at a photo or hit: the picture, its format, quality and metadata."""
         found = self._workspace.describe(image)
-        text = {"type": "text", "text": _compact(found.to_words())}
+        text = {"type": "text", "text": compact_json(found.to_words())}
         return [text, image_content_block(found.pixels)], found
 
     def gallery_summary(self) -> tuple[str, GalleryCounts]:
@@ -141,7 +140,7 @@ class _Tools:
             "skipped": "G4",
             "state": "ready" if counts.pictures else "empty",
         }
-        return _compact(content), counts
+        return compact_json(content), counts
 
     def _hit_line(self, handle: str) -> dict[str, str]:
         reads = {fact.id: fact.reads for fact in self._workspace.facts(handle)}
@@ -172,7 +171,3 @@ def _evidence(facts: Sequence[Fact]) -> list[dict[str, str]]:
         for fact in facts_for_model(facts)
         if parse_handle(fact.id).kind == "E"
     ]
-
-
-def _compact(content: dict[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

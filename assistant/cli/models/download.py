@@ -35,17 +35,16 @@ def list_models(context: typer.Context, json: JsonOption = False) -> None:
     """
     from tools.checkpoints.store import PROFILES
 
-    models_dir = load_settings(context).models_dir
+    settings = load_settings(context)
     rows = [row for parts in PROFILES.values() for row in parts.values()]
-    described = [_describe(row, models_dir) for row in rows]
+    described = [_describe(row, settings.models_dir) for row in rows]
     if json:
-        print_json({"profile": load_settings(context).profile, "models": described})
+        print_json({"profile": settings.profile, "models": described})
         return
     print_table(_HEADINGS, [_cells(item) for item in described])
-    stdout_console().print(
-        f"\nIn use: {load_settings(context).profile}. Another: unmask --profile NAME ..."
-    )
-    stdout_console().print(f"Models: {escape_terminal(models_dir)}", soft_wrap=True)
+    console = stdout_console()
+    console.print(f"\nIn use: {settings.profile}. Another: unmask --profile NAME ...")
+    console.print(f"Models: {escape_terminal(settings.models_dir)}", soft_wrap=True)
 
 
 def _describe(row: "Checkpoint", models_dir: Any) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def _tiles(workspace: Workspace, handle: str) -> Iterator[tuple[str, str]]:
     look = workspace.take_snapshot(handle)
     people = people_beside(workspace, look)
     shown = blur_people(look.pixels, people, keep=[look.face.face.box])
-    for view in views_of(workspace.examinations.maps(workspace.take_snapshot(handle)), shown):
+    for view in views_of(workspace.examinations.maps(look), shown):
         yield view.image, f"{view.title}: {view.text}"
     if handle in workspace.photos:
         return

@@ -6,10 +6,8 @@ Passwords are stored as `assistant.server.access.passwords` describes.
 """
 
 import contextlib
-import re
 import secrets
 import sqlite3
-import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,11 +15,10 @@ from pathlib import Path
 
 from assistant.server.access.passwords import COST, Cost, hashed, matches
 from assistant.server.access.private_database import connected
-from assistant.server.access.roles import ROLES, SCOPES_OF, Identity, Role
+from assistant.server.access.roles import ROLES, SCOPES_OF, Identity, Role, require_name
 from tools.errors import SetupError
 from tools.gallery.access_log import OWNER
 
-_NAME = re.compile(r"\w[\w.-]{0,63}")
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, role TEXT NOT NULL, "
     "password TEXT NOT NULL, stamp TEXT NOT NULL, created TEXT NOT NULL)"
@@ -64,10 +61,7 @@ class AccountStore:
 
     def require_free(self, name: str, *, taken: Collection[str] = ()) -> None:
         """Raise SetupError for a name that no account can have."""
-        if not _NAME.fullmatch(name) or unicodedata.normalize("NFKC", name) != name:
-            raise SetupError(
-                f"{name!r} is no name for an account: use up to 64 letters, digits, '.', '-', '_'"
-            )
+        require_name(name, "an account")
         if name.casefold() in {it.name.casefold() for it in self.records()}:
             raise SetupError(_in_use(name))
         if name.casefold() in {OWNER, *(it.casefold() for it in taken)}:

@@ -4,11 +4,14 @@ Each role includes the one before it. A token or login without an account is an 
 its scopes. The server's owner, who can read its files anyway, is an admin.
 """
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from assistant.server.problems import Problem
+from tools.errors import SetupError
 
 Scope = Literal["check", "search", "index", "page"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -22,6 +25,17 @@ SCOPES_OF: Mapping[Role, tuple[Scope, ...]] = {
     "viewer": ("search", "page"), "investigator": SCOPES, "admin": SCOPES,
 }  # fmt: skip
 """What a token of an account may do at most."""
+
+
+_NAME = re.compile(r"\w[\w.-]{0,63}")
+
+
+def require_name(name: str, what: str) -> None:
+    """Raise SetupError for what cannot be the name of `what`, or can be written in two ways."""
+    if not _NAME.fullmatch(name) or unicodedata.normalize("NFKC", name) != name:
+        raise SetupError(
+            f"{name!r} is no name for {what}: use up to 64 letters, digits, '.', '-', '_'"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ do what its scopes and the account's role both allow.
 
 import contextlib
 import hashlib
-import re
 import secrets
 import sqlite3
 from collections.abc import Sequence
@@ -18,11 +17,10 @@ from pathlib import Path
 
 from assistant.server.access.accounts import AccountStore
 from assistant.server.access.private_database import connected
-from assistant.server.access.roles import SCOPES, SCOPES_OF, Identity, Scope
+from assistant.server.access.roles import SCOPES, SCOPES_OF, Identity, Scope, require_name
 from tools.errors import SetupError
 
 PREFIX = "unmask_"
-_NAME = re.compile(r"\w[\w.-]{0,63}")
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS tokens (name TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, "
     "scopes TEXT NOT NULL, created TEXT NOT NULL, expires TEXT NOT NULL);"
@@ -65,8 +63,7 @@ class TokenStore:
 
         Without `scopes`, a token of an `account` gets all that its role may do.
         """
-        if not _NAME.fullmatch(name):
-            raise SetupError(f"{name!r} is no name for a token: use up to 64 letters and digits")
+        require_name(name, "a token")
         granted = self._granted(name, scopes, account)
         secret = new_secret()
         now = datetime.now(UTC).replace(microsecond=0)

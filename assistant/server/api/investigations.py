@@ -129,7 +129,7 @@ async def list_hits(
     found = await parts.investigation(request, who, id)
     rows = _findings_json(found)["hits"]
     if verdict is not None:
-        wanted = HitFilter.parse(verdict, None, None, None, None).verdict
+        wanted = HitFilter.parse(verdict).verdict
         rows = [row for row in rows if row["verdict"] == wanted]
     return page(rows, limit, cursor)
 
