@@ -1,1 +1,1 @@
-"""The command line: one module per command."""
+"""The command line: a module or package per command, or per group of them."""

@@ -1,1 +1,1 @@
-"""HTML report of findings: the page, maps over faces, embedded pictures."""
+"""Reports of findings as HTML, PDF, JSON and CSV; pages of checked photos; pictures and maps."""

@@ -34,8 +34,8 @@ class Workspace:
 
     `home` is the data folder, `gallery` names the collection to search, `measurements` are the
     reranking measurements of every hit; `on_progress`, if set, gets what is being done to pictures,
-    how many are done and the total.
-    `exporter`, if set, writes a report in a format ("html", "json", "csv") and returns its file.
+    how many are done and the total. `exporter`, if set, writes a report in one of the
+    `EXPORT_FORMATS` and returns its file.
     `user` is the login for decisions and the access log; empty: the user of this process.
     `pictures`, `examinations` and `review` give what is seen, examined and decided by handle.
     """

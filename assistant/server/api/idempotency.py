@@ -52,7 +52,11 @@ def claimed(
         if before[0] != request:
             raise Problem(422, "this Idempotency-Key was used for another request: use a new one")
         if before[1] is None:
-            raise Problem(409, "the first request with this Idempotency-Key is still running")
+            raise Problem(
+                409,
+                "the first request with this Idempotency-Key is still running, or its server ended "
+                "before it: wait, or use a new key",
+            )
         yield Claim(before[1])
         return
     claim = Claim()

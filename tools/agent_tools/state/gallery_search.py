@@ -124,7 +124,7 @@ class GallerySearch:
         if listed >= findings.compared:
             raise ToolError("every face that was compared is listed already")
         if listed >= MAX_RERANKED_HITS:
-            raise ToolError("no further hits can be listed: that many are the most")
+            raise ToolError(f"{MAX_RERANKED_HITS} hits are listed, and a search lists no more")
         self.find_person(self._asked, top=listed + count)
         return self.keep_order([hit.face_id for hit in findings.hits])
 
