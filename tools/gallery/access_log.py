@@ -8,18 +8,21 @@ Does not show: reading the files without Unmask, or changes by a person who can 
 is the login of the chat page or else of the machine.
 """
 
+import contextlib
 import getpass
 import json
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from tools.gallery.database_file import try_lock
 from tools.gallery.locking.state import is_locked
-from tools.media.private_files import open_private
+from tools.media.private_files import open_private, private_file
 
 OWNER = "owner"
 """The name of the user who started a server, who is this machine's too; no account has it."""
@@ -36,7 +39,7 @@ rest. Logs from before this list have "check" for most."""
 MAX_BYTES = 256 * 1024
 NOT_LOGGED = "this access could not be logged: the folder cannot be written"
 
-_FILE, _OLDER = "access.jsonl", "access.1.jsonl"
+_FILE, _OLDER, _LOCK = "access.jsonl", "access.1.jsonl", "access.lock"
 _log = logging.getLogger(__name__)
 
 
@@ -61,14 +64,30 @@ def record_access(folder: Path, what: AccessKind, *, who: str = "") -> bool:
     line = json.dumps(asdict(Access(at, who or login_name(), what))) + "\n"
     file = folder / _FILE
     try:
-        if file.is_file() and file.stat().st_size + len(line) > MAX_BYTES:
-            file.replace(folder / _OLDER)
+        if _is_full(file, line):
+            _rotate(folder, line)
         with open_private(file, "a") as log:
             log.write(line)  # one write in append mode: lines of two processes do not mix
-    except OSError as error:
-        _log.warning("an access could not be logged", extra={"reason": error.strerror})
+    except (OSError, sqlite3.Error) as error:
+        _log.warning("an access could not be logged", extra={"reason": str(error)})
         return False
     return True
+
+
+def _is_full(file: Path, line: str) -> bool:
+    return file.is_file() and file.stat().st_size + len(line) > MAX_BYTES
+
+
+def _rotate(folder: Path, line: str) -> None:
+    """Set the file aside, once: a second process that found it full would drop what it held."""
+    turn = private_file(folder / _LOCK)
+    lock = try_lock(turn)
+    if lock is None:
+        return  # another process does it, and a line may stand beyond the limit
+    with contextlib.closing(lock):
+        if _is_full(folder / _FILE, line):
+            (folder / _FILE).replace(folder / _OLDER)
+        turn.unlink(missing_ok=True)
 
 
 def accesses(folder: Path) -> Iterator[Access]:

@@ -11,6 +11,7 @@ import pytest
 from tests.support.paths import ROOT
 from tools.gallery import access_log
 from tools.gallery.access_log import accesses, login_name, record_access
+from tools.gallery.database_file import try_lock
 
 pytestmark = pytest.mark.fast
 
@@ -47,6 +48,20 @@ def test_it_rotates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = [it.who for it in accesses(tmp_path)]
     assert kept == [f"user{number:03}" for number in range(100 - len(kept), 100)]
     assert len(kept) >= 1000 // 80
+
+
+def test_only_one_process_rotates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that find the file full at once would set it aside twice, and the older half is lost."""
+    monkeypatch.setattr(access_log, "MAX_BYTES", 100)
+    record_access(tmp_path, "check", who="ada")
+    other = try_lock(tmp_path / "access.lock")
+    assert other is not None
+    record_access(tmp_path, "check", who="bob")
+    assert not (tmp_path / "access.1.jsonl").exists()
+    other.close()
+    record_access(tmp_path, "check", who="eve")
+    assert [it.who for it in accesses(tmp_path)] == ["ada", "bob", "eve"]
+    assert sorted(it.name for it in tmp_path.iterdir()) == ["access.1.jsonl", "access.jsonl"]
 
 
 def test_processes_do_not_mix_their_lines(tmp_path: Path) -> None:
