@@ -163,10 +163,12 @@ def prune(context: typer.Context, name: GalleryArgument) -> None:
     Indexing never does this by itself, because an unplugged disk looks like deleted files. Run
     `unmask index` on the folders first; it notes which files are gone.
     """
+    from tools.gallery.access_log import record_access
     from tools.gallery.record_store import Gallery
 
     with Gallery.open_existing(load_settings(context).home, name) as gallery:
         forgotten = gallery.delete_missing()
+        record_access(gallery.folder, "forget")
     stdout_console().print(f"Forgot {pluralize(forgotten, 'image')} of gallery {name!r}.")
 
 

@@ -89,6 +89,15 @@ def test_accesses_are_logged_without_names(photo: Path, tmp_path: Path) -> None:
     assert "export" in unmask("galleries", "log", "case42").stdout
 
 
+def test_pruning_is_logged_as_a_deletion(photo: Path) -> None:
+    """It deletes embeddings and features like any other deletion."""
+    photo.unlink()
+    unmask("index", photo.parent, "-g", "case42")
+    assert unmask("galleries", "prune", "case42").stdout.startswith("Forgot 1 image")
+    logged = json.loads(unmask("galleries", "log", "case42", "--json").stdout)["accesses"]
+    assert [it["what"] for it in logged] == ["forget"]
+
+
 def test_checking_a_case_is_logged_in_it(home: Path) -> None:
     """`cases verify` is an access."""
     begun = Case.create(home, gallery="case42")
