@@ -127,7 +127,7 @@ class SummaryShape(Shape):
 class JobShape(Shape):
     """An index job; `progress` is null before the first file, `summary` until the end.
 
-    Jobs of an earlier run of the server have no summary.
+    Old jobs, and those of an earlier run of the server, have no summary.
     """
 
     id: str

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 
 _RECORD_EVERY_S = 2.0
+_KEPT_JOBS = 100
+"""Ended jobs that are held with their summaries, each of up to a thousand skipped files."""
+
 INTERRUPTED = (
     "The server stopped before this was finished. What was added stays; start it again to continue."
 )
@@ -112,7 +116,7 @@ class GalleryIndexer:
         self._ledger.drop_jobs(galleries=self.names())
         self._turns = turns or Turns()
         self._jobs: dict[str, list[IndexingJob]] = {}
-        self._by_id: dict[str, IndexingJob] = {}
+        self._by_id: OrderedDict[str, IndexingJob] = OrderedDict()
         self._turn = threading.Lock()
         self._one_at_a_time = threading.Lock()
         self._dropping = threading.Lock()
@@ -206,6 +210,9 @@ class GalleryIndexer:
             job = IndexingJob(gallery, str(folder))
             self._jobs[gallery] = [*running, job]
             self._by_id[job.id] = job
+            ended = [it.id for it in self._by_id.values() if it.done.is_set()]
+            for old in ended[:-_KEPT_JOBS]:
+                del self._by_id[old]  # its row in the ledger stays
         self._record(job)
         name = f"fill {gallery}"
         threading.Thread(target=self._run, args=(job, folder, demo), name=name, daemon=True).start()

@@ -23,7 +23,7 @@ from assistant.server.api.shapes import JobShape
 from assistant.server.mcp_tools import AgentTools
 from assistant.server.problems import Problem
 from assistant.server.work.history import Detection, History
-from assistant.server.work.index_jobs import IndexingJob
+from assistant.server.work.index_jobs import GalleryIndexer, IndexingJob
 from assistant.server.work.lane import Cancelled, ModelLane, Turns, check
 from assistant.server.work.ledger import Ledger
 from tests.assistant.server.serving import settings_in
@@ -179,6 +179,24 @@ def test_stopping_an_ended_job_changes_nothing() -> None:
     job.done.set()
     job.stop()
     assert job.state == "done"
+
+
+def test_old_jobs_are_held_as_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that runs for months does not keep every summary in memory."""
+    monkeypatch.setattr("assistant.server.work.index_jobs._KEPT_JOBS", 1)
+    monkeypatch.setattr(GalleryIndexer, "_run", lambda self, job, *_: job.done.set())
+    (tmp_path / "photos").mkdir()
+    settings = settings_in(tmp_path, folders=(tmp_path / "photos",))
+    indexer = GalleryIndexer(settings, cast(Any, None))
+    jobs = [indexer.add_folder(name, str(tmp_path / "photos")) for name in "abc"]
+    for job in jobs:
+        assert job.done.wait(10)
+    newest = indexer.add_folder("d", str(tmp_path / "photos"))
+    found = [indexer.job_of_id(job.id) for job in (*jobs, newest)]
+    assert [it is job for it, job in zip(found, (*jobs, newest), strict=True)] == [
+        False, False, True, True,
+    ]  # fmt: skip
+    assert [it.gallery for it in found if it is not None] == ["a", "b", "c", "d"]
 
 
 def test_a_job_names_any_skipped_file() -> None:
