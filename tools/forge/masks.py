@@ -26,7 +26,6 @@ _TOUCHED_SHARE = 0.25
 # The skin is large: half of it changed is a face swap, a tenth is a visible patch.
 _SHARE_BY_REGION = {"whole face": 0.6, "skin": 0.15, "face boundary": 0.1}
 
-_JAW = range(0, 17)
 _PARTS = {
     "left eye": (range(36, 42),),
     "right eye": (range(42, 48),),
