@@ -49,7 +49,7 @@ def walk(
     """
     for path in folders:
         if not os.path.lexists(path):
-            raise SetupError(f"{str(path)!r} does not exist; `unmask index` wants a folder")
+            raise SetupError(f"{str(path)!r} does not exist: check its name and its disk")
     within = None if follow_links else tuple(folder.resolve() for folder in folders)
     return _walk(folders, within, frozenset(folder.resolve() for folder in without))
 

@@ -138,7 +138,7 @@ def _opened(
     persons = _persons(person)
     missing = [folder for folder in folders if not folder.is_dir()]
     if missing:
-        raise SetupError(f"{str(missing[0])!r} is no folder; `unmask watch` wants folders")
+        raise SetupError(f"{str(missing[0])!r} is no folder: `unmask watch` takes folders")
     home = settings.watch_dir / gallery_folder(settings.home, gallery).name
     chosen = places(home)
     with WatchState.open(home) as state:

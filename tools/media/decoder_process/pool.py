@@ -55,10 +55,9 @@ class DecoderPool:
     ) -> Iterator[Answer]:
         """What the function yields, one by one. Raises UnreadableImage, as the function does.
 
-        The limit of processor time is for all answers together, or `renewed` for each.
-
-        Also if the process dies: "too slow" if it used up its processor time, "damaged" if the
-        decoder crashed.
+        If the process dies, that says "too slow" when its processor time was used up, "damaged"
+        when the decoder crashed. The limit of that time is for all answers together, or `renewed`
+        for each.
         """
         if self.runs_here:
             module, name = function.split(":")

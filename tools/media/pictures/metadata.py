@@ -84,11 +84,8 @@ def metadata_for_parent(data: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
 
 
 def _header(data: bytes) -> FileHeader:
-    raw = camera_raw.read_camera_raw(data)
-    as_raw = raw is not None and not data.startswith(SIGNATURES)
-    if raw is not None and as_raw:
-        data = raw.preview or data
-    with open_image(data) as image:
+    developed, as_raw = _developed(data)
+    with open_image(developed) as image:
         try:
             placed = image.getexif().get_ifd(_EXIF_POSITION)
         except DECODER_ERRORS:
@@ -97,10 +94,7 @@ def _header(data: bytes) -> FileHeader:
 
 
 def _metadata_texts(data: bytes) -> dict[str, str]:
-    raw = camera_raw.read_camera_raw(data)
-    if raw is not None and not data.startswith(SIGNATURES):
-        data = raw.preview or data
-    with open_image(repair.strip_pixels(data)) as image:
+    with open_image(repair.strip_pixels(_developed(data)[0])) as image:
         texts = {
             # EXIF, or a PNG text chunk of that name.
             name: _exif(image, tag) or image.info.get(name.title())
@@ -117,10 +111,7 @@ def _metadata_texts(data: bytes) -> dict[str, str]:
 
 
 def _date_taken(data: bytes) -> datetime | None:
-    raw = camera_raw.read_camera_raw(data)
-    if raw is not None and not data.startswith(SIGNATURES):
-        data = raw.preview or data
-    with open_image(repair.strip_pixels(data)) as image:
+    with open_image(repair.strip_pixels(_developed(data)[0])) as image:
         try:
             written = image.getexif().get_ifd(_EXIF_IFD).get(_EXIF_DATE_TAKEN)
         except DECODER_ERRORS:
@@ -128,6 +119,15 @@ def _date_taken(data: bytes) -> datetime | None:
     with contextlib.suppress(ValueError):
         return datetime.strptime(str(written).strip("\0 "), "%Y:%m:%d %H:%M:%S")
     return None
+
+
+def _developed(data: bytes) -> tuple[bytes, bool]:
+    """The JPEG in a camera raw that Pillow cannot open, or the bytes; and whether it is such a raw.
+
+    A raw without a large JPEG stays as it is.
+    """
+    raw = None if data.startswith(SIGNATURES) else camera_raw.read_camera_raw(data)
+    return (data, False) if raw is None else (raw.preview or data, True)
 
 
 def has_unmask_mark(image: Image.Image) -> bool:
