@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from tools.gallery.upgrade.job import UpgradeSummary
 
 _FILES_SHOWN = 10
+_HEADINGS = {
+    "name": "name", "images": "images", "videos": "videos", "faces": "faces", "files": "files",
+    "skipped": "skipped", "missing": "gone", "created": "made", "basis": "basis",
+    "keep_until": "keep until",
+}  # fmt: skip
+"""Columns of the list, by the fields of `describe_gallery`."""
 
 app = typer.Typer(
     help="List, annotate, upgrade and forget galleries.",
@@ -48,19 +54,14 @@ def list_galleries(context: typer.Context, json: JsonOption = False) -> None:
     elif not described:
         stdout_console().print("No galleries yet: make one with `unmask index DIR`.")
     else:
-        headings = (
-            "name", "images", "videos", "faces", "files", "skipped", "gone", "made", "basis",
-            "keep until", "state",
-        )  # fmt: skip
-        print_table(headings, [_row(item) for item in described])
+        print_table((*_HEADINGS.values(), "state"), [_row(item) for item in described])
 
 
 def _row(item: dict[str, Any]) -> list[object]:
-    *cells, problem = list(item.values())[:-2]  # without `faces_waiting` and `needs_upgrade`
-    upgrade = f"needs `unmask galleries upgrade {item['name']}`"
     unread = "" if item["files"] is None else "not checked"  # locked or damaged, or too many files
-    cells = [unread if it is None else it for it in cells]
-    return [*cells, "; ".join([upgrade] * bool(item["needs_upgrade"]) + [problem] * bool(problem))]
+    cells = [unread if item[it] is None else item[it] for it in _HEADINGS]
+    upgrade = f"needs `unmask galleries upgrade {item['name']}`" if item["needs_upgrade"] else ""
+    return [*cells, "; ".join(filter(None, (upgrade, item["problem"])))]
 
 
 @app.command()
