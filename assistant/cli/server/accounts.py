@@ -111,6 +111,7 @@ def remove_account(
     Its cases stay; admins see them, and `unmask cases share` gives them to others. A new account of
     the same name would own them. The last admin cannot be removed.
     """
+    from assistant.server.access.tokens import TokenStore
     from assistant.server.work.ledger import Ledger
 
     settings, store = load_settings(context), _store(context)
@@ -122,6 +123,7 @@ def remove_account(
     ledger = Ledger(settings.home)  # before the change: a locked data folder refuses both
     try:
         store.remove(name)
+        TokenStore(settings.config_dir).revoke_of(name)
         ledger.drop_shares(name)
     finally:
         ledger.close()

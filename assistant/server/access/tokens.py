@@ -122,10 +122,17 @@ class TokenStore:
             known = ", ".join(it.name for it in self.records()) or "none"
             raise SetupError(f"there is no token {name!r}; there are: {known}")
 
+    def revoke_of(self, account: str) -> None:
+        """Delete the tokens of an account that is removed."""
+        with self._connected() as connection:
+            theirs = "SELECT token FROM tied WHERE account = ?"
+            connection.execute(f"DELETE FROM tokens WHERE name IN ({theirs})", (account,))  # noqa: S608 - our own
+            connection.execute("DELETE FROM tied WHERE account = ?", (account,))
+
     def find(self, secret: str) -> Identity | None:
         """Whose secret this is; None for an unknown, revoked or expired one.
 
-        Also for one whose account was removed.
+        Also for one whose account was removed: a later account of that name does not get it.
         """
         if not self.path.is_file() or not secret.startswith(PREFIX):
             return None
@@ -140,7 +147,7 @@ class TokenStore:
         if not record.account:
             return Identity(record.name, frozenset(record.scopes))
         account = self._accounts.get(record.account)
-        if account is None:
+        if account is None or record.created < account.created:
             return None
         who = account.identity
         return replace(who, scopes=who.scopes & frozenset(record.scopes))

@@ -1,7 +1,9 @@
 """Accounts: names, roles and passwords; logins and tokens that end with them."""
 
 import stat
+from contextlib import closing
 from pathlib import Path
+from sqlite3 import connect
 from threading import Thread
 
 import pytest
@@ -116,6 +118,21 @@ def test_the_last_admin_stays_one(tmp_path: Path) -> None:
     store.set_role("ada", "viewer")
     store.remove("ada")
     assert [(it.name, it.role) for it in store.records()] == [("bob", "admin")]
+
+
+def test_tokens_do_not_pass_to_a_later_account_of_the_name(tmp_path: Path) -> None:
+    """Whoever had left would act in the name of somebody else, with that person's role."""
+    store, tokens = store_in(tmp_path, ada="admin", eve="viewer"), TokenStore(tmp_path)
+    old = tokens.create("laptop", (), account="eve")
+    with closing(connect(tokens.path)) as connection, connection:
+        connection.execute("UPDATE tokens SET created = '2026-01-01T00:00:00+00:00'")
+    store.remove("eve")
+    store.add("eve", "admin", SECRET)
+    assert tokens.find(old) is None
+    new = tokens.create("phone", (), account="eve")
+    assert tokens.find(new) is not None
+    tokens.revoke_of("eve")
+    assert (tokens.find(new), tokens.records()) == (None, [])
 
 
 def test_two_admins_cannot_remove_each_other_at_the_same_time(tmp_path: Path) -> None:

@@ -83,7 +83,9 @@ def test_a_case_is_shared_and_withdrawn(home: Path) -> None:
     assert "there is no account 'eve'" in Answer(*share, "--with", "eve").stderr
     assert "nobody" in Answer(*share, "--not-with", "bob").stdout
     Answer(*share, "--with", "bob")
+    Answer("tokens", "create", "phone", "--account", "bob")
     assert Answer("accounts", "remove", "bob", "--yes").status == 0
+    assert Answer("tokens", "list", "--json").json == {"tokens": []}
     books = Ledger(home)
     assert books.shared_with("case", case.id) == []
     books.close()
