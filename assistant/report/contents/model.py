@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tools.agent_tools.file_facts import DateSource
+from tools.agent_tools.hit_filter import DecisionWord
 from tools.search.results import pictures_in_words
 from tools.verdict.evidence import evidence_title
 from tools.verdict.units import format_value
@@ -169,7 +170,7 @@ class EvidenceItem(Part):
 class DecisionItem(Part):
     """The reviewer's decision about a hit; it never changes the verdict."""
 
-    decision: Literal["confirmed", "rejected", "hidden", "none"]
+    decision: DecisionWord
     at: str
     user: str
 
