@@ -50,6 +50,7 @@ from tools.verdict.handles import Fact
 
 _PHOTO_PX = 160
 _WAIT_FOR_TURN_S = 10.0
+STOPPING = "stopping…"
 BUSY_MESSAGE = "The previous answer is still being written: wait for it, or stop it."
 
 
@@ -186,9 +187,10 @@ class ChatSession:
         )
 
     def stop(self) -> None:
-        """End the running turn, if there is one, at its next token."""
+        """End the running turn, if there is one, at its next token or picture; the page says so."""
         if self.busy:
             self.agent.stop()
+            self._doing = STOPPING
 
     def say(self, text: str, turn: TurnStatus | None = None) -> None:
         """Show a sentence of the application, unless the turn ended with its own error message."""
@@ -240,7 +242,8 @@ class ChatSession:
             yield
 
     def _tell_progress(self, what: str, done: int, total: int) -> None:
-        """How far the running tool is, by the thread that runs it."""
+        """How far the running tool is, by the thread that runs it; ends the tool once stopped."""
+        self.agent.refuse_if_stopped()
         self._doing = f"{what}: picture {min(done + 1, total)} of {total}" if total else what
 
     def _explaining(self, handles: Sequence[str]) -> Iterator[None]:

@@ -104,6 +104,27 @@ def test_a_photo_alone_is_a_question(handlers: EventHandlers, case: Unmask, tmp_
     assert "looking closer: picture 1 of" in shown, "no progress was shown"
 
 
+def test_a_search_can_be_stopped(handlers: EventHandlers, case: Unmask, tmp_path: Path) -> None:
+    """It ends at the next picture, says so at once, and leaves no findings."""
+    photo, token = upload(case, tmp_path, "SECRET_NAME.png"), new_token()
+    found, said = handlers._start(token, GALLERY, REQUEST), list[str]()
+    tell = found.workspace.on_progress
+    assert tell is not None
+
+    def stopped(what: str, done: int, total: int) -> None:
+        handlers.stop(token, REQUEST)
+        said.append(found._doing)
+        tell(what, done, total)
+
+    found.workspace.on_progress = stopped
+    updates = find(handlers, token, photo)
+    assert said == ["stopping…"]
+    assert "Stopped." in updates[-1][0][-1]["content"]
+    assert found.findings is None
+    found.workspace.on_progress = tell
+    assert "hits shown from" in str(list(handlers.ask_again(token, GALLERY, REQUEST)))
+
+
 def test_a_double_click_sends_once(
     handlers: EventHandlers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
