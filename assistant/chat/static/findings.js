@@ -80,7 +80,17 @@ const fold = () => {
 };
 fold();
 
+// Another hit, or one of another search, is read from its beginning.
+const shownHit = () => element.querySelector("#unmask-detail")?.dataset.of;
+let detailOf = shownHit();
+const toBeginning = () => {
+  if (detailOf === shownHit()) return;
+  detailOf = shownHit();
+  element.closest("#unmask-findings .column")?.scrollTo({ top: 0, behavior: "instant" });
+};
+
 watch("value", () => {
+  toBeginning();
   element.closest("#unmask-one")?.classList.remove("waiting");
   fold();
   if (element.closest("#unmask-list")) showOffer();

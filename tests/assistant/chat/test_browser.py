@@ -78,9 +78,17 @@ def test_an_investigation(pocket: str, visit: Visit, home: Path) -> None:
     first = page.locator("button.hit").first
     assert "impersonation" in first.inner_text().lower()
     page.locator("button.hit").nth(1).click()
+    title = page.locator("#unmask-detail-title")
     page.get_by_role("heading", name="H2", exact=True).wait_for()
+    page.get_by_text("where this image is stored").scroll_into_view_if_needed()
+    scrolled = "it => it.closest('#unmask-findings .column').scrollTop"
+    assert title.evaluate(scrolled) > 0
+    top = title.bounding_box()
+    assert top is not None
+    assert 0 <= top["y"] < 300, "whose buttons these are cannot be seen"
     first.click()
     page.get_by_role("heading", name="H1", exact=True).wait_for()
+    page.wait_for_function(f"({scrolled})(document.querySelector('#unmask-detail-title')) === 0")
     assert page.locator(".evidence tbody tr").count() >= 10
 
     slider = page.get_by_role("slider")
