@@ -309,9 +309,9 @@ class EventHandlers:
     def switch(self, token: str, gallery: str, request: gr.Request) -> Updates:
         """Switch to another gallery; a running turn ends on its own gallery."""
         found = self._found(token, request)
-        name = gallery or DEFAULT_GALLERY
+        name = (gallery or DEFAULT_GALLERY).strip()
         if problem := self._galleries.problem(name):
-            gr.Warning(problem, title="This gallery cannot be searched")
+            gr.Warning(problem, title="This gallery cannot be used")
         elif name not in self._galleries.names():
             gr.Info(f"There is no gallery “{escape_html(name)}” yet: adding pictures makes it.")
         if found is not None:

@@ -39,7 +39,7 @@ from tools.gallery.closer_looks import FILE as CLOSER_LOOKS
 REQUEST = cast(gr.Request, SimpleNamespace(username=None))
 
 
-def pressed(**data: str) -> Any:
+def pressed(**data: Any) -> Any:
     """What Gradio says about a press of a button."""
     return SimpleNamespace(**data)
 
@@ -208,7 +208,8 @@ def test_an_allowed_folder_is_indexed(
     (tmp_path / "allowed" / "broken.jpg").write_text("no picture")
     updates = list(handlers.add_folder(new_token(), "fresh", str(tmp_path / "allowed"), REQUEST))
     said, choice, _ = updates[-1]
-    assert "1 image added" in said and "Skipped" in said
+    assert "1 image added" in said
+    assert "Skipped: broken.jpg (not an image)." in said
     assert "fresh" in choice["choices"]
     assert galleries.names() == ["fresh"]
 
@@ -247,6 +248,22 @@ def test_a_bad_gallery_name_is_refused(handlers: EventHandlers, tmp_path: Path) 
     ((said, _, _),) = handlers.add_files(new_token(), "../up", [str(photo)], REQUEST)
     assert "no name for a gallery" in said
     assert photo.exists()
+
+
+def test_a_name_that_no_gallery_can_have_promises_nothing(
+    handlers: EventHandlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chosen, it is refused at once; asked about, it is not called empty."""
+    told = list[str]()
+    monkeypatch.setattr(gr, "Warning", lambda text, **_: told.append(text))
+    monkeypatch.setattr(gr, "Info", lambda text, **_: told.append(text))
+    handlers.switch(new_token(), "forum leak", REQUEST)
+    (said,) = told
+    assert "'forum leak' is no name for a gallery" in said and "no spaces" in said
+    example = pressed(value={"text": "What is in the gallery?"})
+    answers = handlers.run_example(new_token(), "forum leak", REQUEST, example)
+    answer = html.unescape(str([it[0] for it in answers]))
+    assert "no name for a gallery" in answer and "is empty" not in answer
 
 
 def test_a_job_says_how_far_it_is_and_can_be_stopped(
