@@ -182,7 +182,7 @@ def test_names_of_files_add_no_markup(workspace: Workspace, tmp_path: Path) -> N
     assert "twin.jpg" in markup
 
 
-def test_how_sure_it_is_leaves_out_no_other_version(workspace: Workspace) -> None:
+def test_no_reason_leaves_out_the_other_version(workspace: Workspace) -> None:
     """Of a hit with one, what is proven follows whatever a model says."""
     hit = findings_of(workspace).hits[0]
     other = HitVersion(
