@@ -278,7 +278,7 @@ class ChatSession:
     def _found_out(self, result: ToolResult, *, live: bool) -> None:
         """Update the views after a tool result; maps of a reloaded case are not computed again."""
         if result.name in ("find_person", "more_hits"):
-            self._look_at_findings()
+            self._look_at_findings(keep=result.name == "more_hits")
             return
         if result.name in WORDED_TOOLS:
             self.version += 1
@@ -424,11 +424,13 @@ class ChatSession:
         self._maps[face_key(look.face_id, look.query)] = compute_face_maps(look, self.workspace)
         self.version += 1
 
-    def _look_at_findings(self) -> None:
+    def _look_at_findings(self, *, keep: bool = False) -> None:
+        """Begin anew with the present findings; with `keep`, the chosen hit stays chosen."""
         self._faces = FaceThumbnails(self.workspace.pictures)
         self._explained.clear()
         hits = self.findings.hits if self.findings else ()
-        self._chosen = hits[0].handle if hits else None
+        if not (keep and self._hit(self._chosen or "")):  # further hits change no handle
+            self._chosen = hits[0].handle if hits else None
         self.version += 1
 
     def _hit(self, handle: str) -> Hit | None:

@@ -24,6 +24,7 @@ from assistant.chat.serving import launch_options
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
 from assistant.chat.users.permissions import LEAST, PageUsers
+from assistant.conversation.steps import ToolResult
 from assistant.report.case_export import attach_exporter
 from assistant.server.work import index_jobs as galleries_module
 from assistant.server.work.handoffs import MARK, Handoff, Handoffs
@@ -173,6 +174,20 @@ def test_reload_and_hits(handlers: EventHandlers, case: Unmask, tmp_path: Path) 
     assert "Let the model explain" not in str(explained[-2])
     again = list(handlers.ask_again(token, GALLERY, REQUEST))
     assert str(again[-1][0]).count("Why is H1 an impersonation") == 2
+
+
+def test_more_hits_leave_the_chosen_one(
+    handlers: EventHandlers, case: Unmask, tmp_path: Path
+) -> None:
+    """A longer list changes no handle, and takes nobody away from a hit; a new search does."""
+    token = new_token()
+    find(handlers, token, upload(case, tmp_path, "SECRET_NAME.png"))
+    found = handlers._sessions.find(token, None)
+    assert found is not None
+    found.choose("H2")
+    for tool, shown in (("more_hits", "H2</h2>"), ("find_person", "H1</h2>")):
+        found._found_out(ToolResult("1", tool, "{}", True, 0.0), live=True)
+        assert shown in found.detail_html()
 
 
 def test_a_strange_token_gets_a_case_of_its_own(handlers: EventHandlers) -> None:
