@@ -90,8 +90,8 @@ def archive_case(case: Case, *, archived: bool = True) -> None:
 def duplicate_case(case: Case, home: Path) -> Case:
     """A new case with the same photos and entries, so that another way can be tried.
 
-    Its name says what it is a copy of. The first one does not change. Raises SetupError for a damaged record or a full disk; nothing is
-    left of the new case then.
+    Its name says what it is a copy of. The first one does not change. Raises SetupError for a
+    damaged record or a full disk; nothing is left of the new case then.
     """
     entries = case.entries()
     rows = [(it.kind, it.body) for it in entries[1:] if it.kind not in _NOT_COPIED]

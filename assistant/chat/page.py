@@ -210,8 +210,9 @@ def _panel(folders: list[str]) -> UploadPanel:
     ):
         with gr.Column(min_width=280):
             files = gr.File(
-                label="Drop pictures and videos here", file_count="multiple",
-                file_types=IMAGE_TYPES + VIDEO_TYPES, height=130,
+                # All endings: with one foreign file, Gradio shows an error in place of all of them,
+                # while indexing names it and adds the others.
+                label="Drop pictures and videos here", file_count="multiple", height=130,
             )  # fmt: skip
             add_files = gr.Button("Add these files", size="sm")
         with gr.Column(min_width=280):

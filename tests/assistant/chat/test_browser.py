@@ -280,17 +280,23 @@ def test_a_gallery_is_filled_while_the_page_stays_usable(
         path = tmp_path / f"picture {number}.png"
         Image.new("RGB", (64, 64), (number * 80, 60, 90)).save(path)
         pictures.append(path)
+    foreign = tmp_path / "Thumbs.db"
+    foreign.write_text("no picture")
     page = visit(scripted)
     box = page.get_by_role("combobox", name="Gallery to search")
     box.fill("dropped-ones")
     box.press("Enter")
     page.get_by_role("button", name="Add images and videos to this gallery").click()
     panel = page.locator("#unmask-panel")
-    choose_files(panel, *pictures)
+    choose_files(panel, *pictures, foreign)
     panel.get_by_role("button", name="Add these files").click()
+    message = page.locator("#unmask-composer textarea").bounding_box()
+    assert message is not None
+    assert message["y"] + message["height"] < page.viewport_size["height"]  # type: ignore[index]
     ask(page, "What can you do?")
     answered(page, 1)
     panel.get_by_text("3 images added").wait_for()
+    assert "Skipped: Thumbs.db (not an image)." in panel.inner_text()
     page.evaluate("window.scrollTo(0, 0)")
     shot(page, "9-gallery")
 
