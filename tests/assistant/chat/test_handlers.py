@@ -405,6 +405,7 @@ def test_filters_decisions_and_reports_are_buttons(
     assert 'data-press="mark:none"' in detail
     findings, _, said = press(f"list:{verdict}")
     assert f"Filtered: {verdict}." in findings
+    assert 'data-press="list:forged:80"' in findings  # another filter is one press away
     assert findings.count('class="hit"') < 3
     assert "Listed" in said
     assert "Filtered" not in press("list:")[0]
