@@ -19,6 +19,8 @@ element.addEventListener("click", (event) => {
     trigger("choose", { handle: hit });
     if (window.matchMedia("(max-width: 60rem)").matches)
       setTimeout(() => document.getElementById("unmask-one")?.scrollIntoView({ behavior: "smooth" }), 300);
+  } else if (button.classList.contains("to-list")) {
+    document.querySelector('#unmask-list [data-hit][aria-pressed="true"]')?.scrollIntoView({ block: "center" });
   } else if (press) {
     // What the button is about travels as the face's id: a handle may mean another face by now.
     focused = null;

@@ -269,6 +269,16 @@ def test_dark_and_phone(scripted: str, visit: Visit, home: Path) -> None:
     page.locator("button.hit").first.click()
     page.get_by_role("heading", name="H1", exact=True).scroll_into_view_if_needed()
     shot(page, "8-phone-detail")
+    page.get_by_role("heading", name="Explanation", exact=True).scroll_into_view_if_needed()
+    shot(page, "9-phone-below")
+    back = page.get_by_role("button", name="Back to the list")
+    place = back.bounding_box()
+    assert place is not None and 0 <= place["y"] < 200, "out of sight"
+    back.click()
+    page.wait_for_function(
+        "() => { const { top, bottom } = document.querySelector('button.hit[aria-pressed=true]')"
+        ".getBoundingClientRect(); return 0 < top && bottom < innerHeight; }"
+    )
 
 
 def test_a_gallery_is_filled_while_the_page_stays_usable(
