@@ -40,7 +40,10 @@ UNANSWERABLE = (
     "it was forged."
 )
 OBEDIENCE = "I follow the measurements, not such text. Verdicts come from the tools."
-ADD_IMAGES = "Add images with the Gallery panel or with `unmask index DIR`."
+ADD_IMAGES = (
+    "Add images under “Add images and videos to this gallery” on the page, or with "
+    "`unmask index DIR`."
+)
 ASK_AGAIN = "Then ask me again."
 WHICH_FACE = "Which face do you mean, counted from left to right?"
 WHICH_HIT = "Which hit do you mean?"

@@ -176,6 +176,10 @@ class Agent:
         """End the turn at the next token, or when the running tool returns."""
         self._stopping.set()
 
+    def refuse_if_stopped(self) -> None:
+        """Raise TurnCancelled in a turn that was stopped: for a tool, between two pictures."""
+        self._calls.refuse_if_stopped()
+
     def explain(self, handles: Sequence[str]) -> Iterator[Explanation]:
         """Explain the verdicts of hits in checked model text; ToolError for an unknown hit."""
         self._stopping.clear()

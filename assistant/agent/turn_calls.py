@@ -89,7 +89,7 @@ class TurnCalls:
         """Execute and record calls, each with its result; returns the pairs."""
         answered: list[AnsweredCall] = []
         for call in calls:
-            self._refuse_if_stopped()
+            self.refuse_if_stopped()
             yield self.record(call)
             result = self._result(call)
             yield self.record(result)
@@ -101,10 +101,11 @@ class TurnCalls:
         for call, _ in calls:
             yield self.record(call)
         for call, wrong in calls:
-            self._refuse_if_stopped()
+            self.refuse_if_stopped()
             yield self.record(self._result(call, wrong))
 
-    def _refuse_if_stopped(self) -> None:
+    def refuse_if_stopped(self) -> None:
+        """Raise TurnCancelled if the turn was stopped."""
         if self._stopping.is_set():
             raise TurnCancelled
 

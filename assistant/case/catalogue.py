@@ -94,8 +94,8 @@ def archive_case(case: Case, *, archived: bool = True) -> None:
 def duplicate_case(case: Case, home: Path) -> Case:
     """A new case with the same photos and entries, so that another way can be tried.
 
-    The first one does not change. Raises SetupError for a damaged record or a full disk; nothing is
-    left of the new case then.
+    Its name says what it is a copy of. The first one does not change. Raises SetupError for a
+    damaged record or a full disk; nothing is left of the new case then.
     """
     entries = case.entries()
     rows = [(it.kind, it.body) for it in entries[1:] if it.kind not in _NOT_COPIED]
@@ -105,6 +105,8 @@ def duplicate_case(case: Case, home: Path) -> Case:
         if case.exhibits_folder.is_dir():
             _copy_files(case.exhibits_folder, private_folder(made.exhibits_folder))
         made.record_copies([(_COPIED, {"of": case.id}), *rows])
+        whole = _summary(case)
+        rename_case(made, f"Copy of {whole.name or whole.asked or case.id}"[:MAX_NAME_LENGTH])
     except (OSError, SetupError) as error:
         shutil.rmtree(made.folder, ignore_errors=True)
         made.keys.drop(made.id)

@@ -76,7 +76,8 @@ def plan_hit_action(
     look = {"image": handle}
     match action:
         case "why":
-            return ActionTurn(_why(hit), _about(handle, ToolCall("score_fake", look)))
+            directed = replace(_about(handle, ToolCall("score_fake", look)), cites=_versions(hit))
+            return ActionTurn(_why(hit), directed)
         case "sure":
             question = f"How sure are you about {handle}?"
             directed = replace(_about(handle, ToolCall("score_fake", look)), cites=_versions(hit))

@@ -180,15 +180,17 @@ def _offer(findings: Findings) -> tuple[int, str] | None:
 def _download(report: Path) -> Mapping[str, str] | None:
     """A written report as data of the page: no address of this server leads to a case's file.
 
-    None if it is gone, or too large to be sent with the page.
+    One that is too large to be sent with the page has only its place and size. None if it is gone.
     """
     try:
-        if report.stat().st_size > _DOWNLOAD_MAX_BYTES:
-            return None
+        if (size := report.stat().st_size) > _DOWNLOAD_MAX_BYTES:
+            return {"place": printable(report), "size": f"{size / 1e6:,.0f} MB"}
         content = base64.b64encode(report.read_bytes()).decode("ascii")
     except OSError:
         return None
-    return {"name": report.name, "type": _MEDIA_TYPES[report.suffix], "content": content}
+    return {
+        "place": "", "name": report.name, "type": _MEDIA_TYPES[report.suffix], "content": content,
+    }  # fmt: skip
 
 
 def detail_html(

@@ -159,6 +159,11 @@ def _said(html: str) -> Message:
     return {"role": "assistant", "content": html}
 
 
+def opening_message() -> Message:
+    """What stands in the conversation while a recorded case is opened."""
+    return _said(_busy("opening your latest case: its search is restored…"))
+
+
 def _busy(what: str) -> str:
     """A note that text is being written or waited for: unchecked words are not an answer."""
     return (

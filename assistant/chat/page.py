@@ -33,6 +33,8 @@ _STORAGE_WORD = "unmask"
 # Clicks inside the findings become events; focus survives when the server redraws them.
 _FINDINGS_JS = (Path(__file__).parent / "static" / "findings.js").read_text("utf-8")
 
+_CHECKS_JS = (Path(__file__).parent / "static" / "checks.js").read_text("utf-8")
+
 _CASES_JS = (Path(__file__).parent / "static" / "cases.js").read_text("utf-8")
 
 # A used link is no use in the history.
@@ -122,8 +124,9 @@ def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
         _wire_session(page, handlers, token, browser, bar, pane, shown, shelf)
         _wire_talk(handlers, token, bar, pane, shown)
         _wire_galleries(page, handlers, token, browser, bar, panel, shown, pane)
-        _wire_checks(check, checked, handlers.checks.check)
-        _wire_checks(compare, compared, handlers.checks.compare)
+        checks = handlers.checks
+        _wire_checks(check, checked, checks.check, checks.check_face)
+        _wire_checks(compare, compared, checks.compare, checks.compare_face)
         _wire_handoff(page, handlers.checks, tabs, check, checked)
         _on(page.load, handlers.account, [], [account, tabs, shelf.cases])
         _wire_cases(handlers, shelf, token, [token, browser, bar.gallery, pane.chat, *shown,
@@ -207,8 +210,9 @@ def _panel(folders: list[str]) -> UploadPanel:
     ):
         with gr.Column(min_width=280):
             files = gr.File(
-                label="Drop pictures and videos here", file_count="multiple",
-                file_types=IMAGE_TYPES + VIDEO_TYPES, height=130,
+                # All endings: with one foreign file, Gradio shows an error in place of all of them,
+                # while indexing names it and adds the others.
+                label="Drop pictures and videos here", file_count="multiple", height=130,
             )  # fmt: skip
             add_files = gr.Button("Add these files", size="sm")
         with gr.Column(min_width=280):
@@ -253,7 +257,7 @@ def _shown() -> tuple[FindingsPane, gr.HTML, gr.HTML]:
             with gr.Column(scale=7, min_width=340):
                 detail = _live_html("", "unmask-one")
         checked, compared = (
-            gr.HTML("", elem_id=name, apply_default_css=False)
+            gr.HTML("", elem_id=name, apply_default_css=False, js_on_load=_CHECKS_JS)
             for name in ("unmask-checked", "unmask-compared")
         )
     return FindingsPane(findings, detail), checked, compared
@@ -323,10 +327,13 @@ def _wire_galleries(
     _on(bar.demo.click, handlers.demo, [token], view, **adding)
 
 
-def _wire_checks(panel: CheckPanel, result: gr.HTML, handler: Callable[..., Any]) -> None:
+def _wire_checks(
+    panel: CheckPanel, result: gr.HTML, look: Callable[..., Any], pick: Callable[..., Any]
+) -> None:
     given = [panel.first, panel.second, panel.face]
-    _on(panel.look.click, handler, given, [result, *given],
-        concurrency_id="checking", concurrency_limit=2)  # fmt: skip
+    for event, handler in ((panel.look.click, look), (result.pick, pick)):
+        _on(event, handler, given, [result, *given],
+            concurrency_id="checking", concurrency_limit=2)  # fmt: skip
     panel.clear.click(None, None, [result], js='() => ""', api_visibility="private")
 
 

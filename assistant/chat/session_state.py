@@ -50,6 +50,7 @@ from tools.verdict.handles import Fact
 
 _PHOTO_PX = 160
 _WAIT_FOR_TURN_S = 10.0
+STOPPING = "stopping…"
 BUSY_MESSAGE = "The previous answer is still being written: wait for it, or stop it."
 
 
@@ -186,9 +187,10 @@ class ChatSession:
         )
 
     def stop(self) -> None:
-        """End the running turn, if there is one, at its next token."""
+        """End the running turn, if there is one, at its next token or picture; the page says so."""
         if self.busy:
             self.agent.stop()
+            self._doing = STOPPING
 
     def say(self, text: str, turn: TurnStatus | None = None) -> None:
         """Show a sentence of the application, unless the turn ended with its own error message."""
@@ -240,7 +242,8 @@ class ChatSession:
             yield
 
     def _tell_progress(self, what: str, done: int, total: int) -> None:
-        """How far the running tool is, by the thread that runs it."""
+        """How far the running tool is, by the thread that runs it; ends the tool once stopped."""
+        self.agent.refuse_if_stopped()
         self._doing = f"{what}: picture {min(done + 1, total)} of {total}" if total else what
 
     def _explaining(self, handles: Sequence[str]) -> Iterator[None]:
@@ -275,7 +278,7 @@ class ChatSession:
     def _found_out(self, result: ToolResult, *, live: bool) -> None:
         """Update the views after a tool result; maps of a reloaded case are not computed again."""
         if result.name in ("find_person", "more_hits"):
-            self._look_at_findings()
+            self._look_at_findings(keep=result.name == "more_hits")
             return
         if result.name in WORDED_TOOLS:
             self.version += 1
@@ -421,11 +424,13 @@ class ChatSession:
         self._maps[face_key(look.face_id, look.query)] = compute_face_maps(look, self.workspace)
         self.version += 1
 
-    def _look_at_findings(self) -> None:
+    def _look_at_findings(self, *, keep: bool = False) -> None:
+        """Begin anew with the present findings; with `keep`, the chosen hit stays chosen."""
         self._faces = FaceThumbnails(self.workspace.pictures)
         self._explained.clear()
         hits = self.findings.hits if self.findings else ()
-        self._chosen = hits[0].handle if hits else None
+        if not (keep and self._hit(self._chosen or "")):  # further hits change no handle
+            self._chosen = hits[0].handle if hits else None
         self.version += 1
 
     def _hit(self, handle: str) -> Hit | None:

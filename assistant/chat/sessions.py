@@ -76,6 +76,12 @@ class SessionStore:
                 known.user = login or ""
             return known
 
+    def reopens(self, token: str, login: str | None) -> bool:
+        """Whether the browser has a case that is not open: opening it takes a search."""
+        with self._books:
+            known = _key(token, login) in self._open
+        return not known and self.case_of(token, login) is not None
+
     def start(self, token: str, login: str | None, *, gallery: str) -> ChatSession:
         """The browser's investigation; creates one on `gallery` if it has none."""
         key = _key(token, login)

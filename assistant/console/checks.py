@@ -108,8 +108,7 @@ def print_comparison(found: "Comparison") -> None:
         console.print(
             f"Largest differing place: x {left} to {right}, y {top} to {bottom} in the first photo."
         )
-    if found.face_map is not None:
-        console.print(Text(found.map_limits, style="dim"))
+    console.print(Text(found.limits, style="dim"))
     known = [item for item in found.evidence if item.value is not None]
     console.print(Text("\n".join(evidence_line(item) for item in known), style="dim"))
 

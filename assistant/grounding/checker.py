@@ -73,14 +73,18 @@ def once(said: Sequence[CheckedSentence]) -> tuple[CheckedSentence, ...]:
 
 
 def _without_repeats(sentence: str) -> str:
-    """The sentence without directly repeated citations and the joints between them."""
-    kept, last, end = "", None, 0
+    """The sentence without repeated citations and the joints before them.
+
+    "[H1.E4], but [H1.E2]" after "[H1.E2]" would set a measurement against itself.
+    """
+    kept, seen, end = "", set[str](), 0
     for match in CITATION_PATTERN.finditer(sentence):
         between, id_ = sentence[end : match.start()], str(parse_handle(match[1]))
         joint = between.strip(" ,;").casefold()
-        if id_ != last or joint not in ("", *JOINTS):
+        if id_ not in seen or joint not in ("", *JOINTS):
             kept += between + match[0]
-        last, end = id_, match.end()
+        seen.add(id_)
+        end = match.end()
     return kept + sentence[end:]
 
 

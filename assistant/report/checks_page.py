@@ -46,6 +46,7 @@ def report_html(report: CheckReport, *, everybody: bool = False) -> str:
         report=report,
         views=[_view(face, report, everybody=everybody) for face in report.faces],
         problems=[_problem(it.error, it.path) for it in report.problems],
+        references=[(printable(Path(it.name)), _picture(it, None)) for it in report.references],
         origins=[(printable(Path(path.name)), found) for path, found in report.provenance],
         limits=LIMITS,
         impression_label=IMPRESSION_LABEL,
@@ -121,15 +122,16 @@ def asks_for_face(errors: Sequence[Exception]) -> bool:
     return any(isinstance(error, SeveralFaces) for error in errors)
 
 
-def _problem(error: Exception, *files: Path) -> dict[str, str | None]:
-    """An error as text, with a picture of the numbered faces if one must be chosen."""
-    picture = None
+def _problem(error: Exception, *files: Path) -> dict[str, Any]:
+    """An error as text, with a picture and the numbers of the faces if one must be chosen."""
+    picture, faces = None, list[tuple[int, str]]()
     if isinstance(error, SeveralFaces):
+        faces = [(number, f"{Path(error.photo).name}={number}") for number in error.offered]
         with contextlib.suppress(ToolError):
             shown = error.picture
             pixels = read_photo(Path(error.photo)).pixels if shown is None else shown
             picture = data_uri(_numbered(pixels, error))
-    return {"text": problem_text(error, *files), "picture": picture}
+    return {"text": problem_text(error, *files), "picture": picture, "faces": faces}
 
 
 def _numbered(pixels: np.ndarray, error: SeveralFaces) -> np.ndarray:
@@ -141,8 +143,8 @@ def problem_text(error: Exception, *files: Path) -> str:
     if isinstance(error, SeveralFaces):
         name, count = Path(error.photo).name, len(error.boxes)
         return (
-            f"{name!r} shows {count} faces: write {name}=N into “Which face”, "
-            f"{numbers_in_words(error)}, as numbered in the picture, and press the button again."
+            f"{name!r} shows {count} faces: press the number of the one that is meant, or write "
+            f"{name}=N into “Which face”, {numbers_in_words(error)}, and press the button again."
         )
     text = str(error).splitlines()[0].replace("--face: ", "").replace("--face ", "")
     for file in files:

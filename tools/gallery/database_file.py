@@ -83,7 +83,7 @@ def gallery_folder(home: Path, name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise SetupError(
             f"{name!r} is no name for a gallery: use up to 64 letters, digits, '-', '_' and '.', "
-            "as in `unmask index DIR --gallery family`"
+            "and no spaces, as in 'forum-2026'"
         )
     return galleries_folder(home) / name
 

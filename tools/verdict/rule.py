@@ -439,8 +439,8 @@ def _decide(
 
 def _notes(given: Assessment) -> Iterator[str]:
     """Identity: the number of faces in the search; both bands: missing guarantees."""
-    if given.faces is not None and given.identity_place == "high":
-        yield f"identity was judged among {given.faces:,} {'face' if given.faces == 1 else 'faces'}"
+    if given.faces is not None and given.faces > 1 and given.identity_place == "high":
+        yield f"identity was judged among {given.faces:,} faces"
     if given.faces is not None and not given.faces_measured:
         yield (
             f"{given.faces:,} faces are more than were ever tested: how similar strangers can be "

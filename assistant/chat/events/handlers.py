@@ -31,7 +31,7 @@ from assistant.chat.events.updates import (
 )
 from assistant.chat.events.uploads import delete_uploads
 from assistant.chat.hits import placeholder_html
-from assistant.chat.messages import Message
+from assistant.chat.messages import Message, opening_message
 from assistant.chat.session_state import STALE_HIT_MESSAGE, ChatSession, TurnStatus
 from assistant.chat.sessions import SessionStore, is_token, new_token
 from assistant.chat.users.cases import CaseShelf
@@ -49,7 +49,7 @@ CASES_TAB = "cases"
 """Id of the tab on which cases are listed."""
 
 _UNCHANGED = (gr.skip(),) * 3
-"""The updates of token, browser and gallery while a turn is watched."""
+"""Three components that stay as they are: token, browser and gallery while a turn is watched."""
 
 _POLL_S = 0.3
 
@@ -74,6 +74,7 @@ class EventHandlers:
         self._sessions, self._galleries, self.cases = sessions, galleries, cases
         self.users, self.checks = users, PhotoChecks(galleries, users, handoffs)
         self._sent: dict[str, tuple[float, str]] = {}
+        self._left = set[str]()  # tokens of cases that were left while they were being opened
 
     # -- sessions -----------------------------------------------------------------------------
 
@@ -81,11 +82,19 @@ class EventHandlers:
         """Handle an opened page: resume the browser's case, or show an empty one.
 
         A turn that runs as the page is opened, asked in another tab or before a reload, is shown to
-        its end. All in one event: of two in a row, Gradio on a busy machine may drop what the user
-        sends in between.
+        its end. That a case is opened, which takes a search, is said. All in one event: of two in a
+        row, Gradio on a busy machine may drop what the user sends in between.
         """
         token = str(stored) if is_token(stored) else new_token()
-        who, found = self.users.of(request), self._found(token, request)
+        who = self.users.of(request)
+        if self._sessions.reopens(token, who.name or None):
+            # With its token, so that the page's buttons work meanwhile.
+            yield (token, token, gr.skip(), [opening_message()], *_UNCHANGED)
+        found = self._found(token, request)
+        if token in self._left:
+            self._left.remove(token)
+            yield (gr.skip(),) * 7
+            return
         running = found if found is not None and found.busy else None
         asks = who.may("investigator")
         if asks:
@@ -114,9 +123,7 @@ class EventHandlers:
 
         The list of cases, limited to `text` and `archived`, marks none until its first question.
         """
-        found = self._found(token, request)
-        if found is not None:
-            found.stop()
+        self._leave(token, request)
         fresh, cases = new_token(), self.cases
         listed = gr.skip() if cases is None else cases.html(text, archived, fresh, request)
         return (fresh, fresh, *self._whole(None), listed)
@@ -132,11 +139,18 @@ class EventHandlers:
         fresh, who = new_token(), self.users.of(request)
         if self.cases is None or not self.cases.open(str(getattr(event, "id", "")), fresh, who):
             return (gr.skip(),) * 8
-        before = self._found(token, request)
-        if before is not None:
-            before.stop()
+        self._leave(token, request)
         listed = self.cases.html(text, archived, fresh, request)
         return (fresh, *next(self.load(fresh, request))[1:], listed)
+
+    def _leave(self, token: str, request: gr.Request) -> None:
+        """Stop the turn of a case that is left; one that is being opened is not shown any more."""
+        if not is_token(token):
+            return
+        if self._sessions.reopens(token, self.users.of(request).name or None):
+            self._left.add(token)
+        elif (found := self._found(token, request)) is not None:
+            found.stop()
 
     # -- turns --------------------------------------------------------------------------------
 
@@ -309,9 +323,9 @@ class EventHandlers:
     def switch(self, token: str, gallery: str, request: gr.Request) -> Updates:
         """Switch to another gallery; a running turn ends on its own gallery."""
         found = self._found(token, request)
-        name = gallery or DEFAULT_GALLERY
+        name = (gallery or DEFAULT_GALLERY).strip()
         if problem := self._galleries.problem(name):
-            gr.Warning(problem, title="This gallery cannot be searched")
+            gr.Warning(problem, title="This gallery cannot be used")
         elif name not in self._galleries.names():
             gr.Info(f"There is no gallery “{escape_html(name)}” yet: adding pictures makes it.")
         if found is not None:

@@ -1,6 +1,7 @@
 """Progress of an indexing job on the page: share done, time left and result."""
 
 from html import escape
+from pathlib import Path
 
 from assistant.chat.citations import escape_html
 from assistant.chat.messages import Message
@@ -8,6 +9,9 @@ from assistant.console.output import format_frame_counts, pluralize
 from assistant.console.progress import format_progress
 from assistant.server.work.index_jobs import IndexingJob
 from tools.gallery.indexing.progress import IndexSummary
+from tools.media.file_names import printable
+
+_NAMED_SKIPS = 5
 
 
 def job_progress_html(job: IndexingJob | None, problem: str = "") -> str:
@@ -44,6 +48,16 @@ def _state(job: IndexingJob) -> str:
     return format_progress(job.progress) if job.progress else "getting ready"
 
 
+def _skipped(summary: IndexSummary) -> str:
+    """The first files that were skipped, each with its reason, and how many more there are."""
+    named = [
+        f"{escape_html(printable(Path(path.name)))} ({escape(why)})"
+        for path, why in summary.skipped_files[:_NAMED_SKIPS]
+    ]
+    more = sum(summary.skipped.values()) - len(named)
+    return ", ".join([*named, *([f"{more:,} more"] if more else [])])
+
+
 def _summary(gallery: str, summary: IndexSummary, *, stopped: bool) -> str:
     begun = "Stopped. " if stopped else ""
     lines = [
@@ -54,7 +68,6 @@ def _summary(gallery: str, summary: IndexSummary, *, stopped: bool) -> str:
     if summary.videos_added:
         lines.append(f"{format_frame_counts(summary)}.")
     if summary.skipped:
-        reasons = ", ".join(f"{many:,} {escape(why)}" for why, many in summary.skipped.items())
-        lines.append(f"Skipped: {reasons}.")
+        lines.append(f"Skipped: {_skipped(summary)}.")
     lines += [escape(notice) for notice in summary.notices]
     return "<br>".join(lines)

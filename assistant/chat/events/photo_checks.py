@@ -83,6 +83,32 @@ class PhotoChecks:
             missing="" if len(given) == 2 else "Choose two photos to compare first.",
         )
 
+    def check_face(
+        self,
+        photos: Sequence[str] | None,
+        references: Sequence[str] | None,
+        face: str,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> Iterator[Updates]:
+        """Check again, with the face whose number was pressed."""
+        chosen = _with_face(face, event)
+        yield (gr.skip(), gr.skip(), gr.skip(), chosen)
+        yield from self.check(photos, references, chosen)
+
+    def compare_face(
+        self,
+        first: str | None,
+        second: str | None,
+        face: str,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> Iterator[Updates]:
+        """Compare again, with the face whose number was pressed."""
+        chosen = _with_face(face, event)
+        yield (gr.skip(), gr.skip(), gr.skip(), chosen)
+        yield from self.compare(first, second, chosen)
+
     def check_handed(self, mark: str, request: gr.Request) -> Iterator[Updates]:
         """Check photos that a browser's extension handed over, on the tab for that.
 
@@ -115,6 +141,11 @@ def _paths(files: Sequence[str] | None) -> list[Path]:
 
 def _names(files: Sequence[Path]) -> str:
     return join_with_and([printable(Path(file.name)) for file in files])
+
+
+def _with_face(chosen: str, event: gr.EventData) -> str:
+    """The faces chosen before, and the one that was pressed: `group.jpg=2; other.jpg=1`."""
+    return "; ".join(filter(None, (chosen.strip(), str(getattr(event, "face", ""))[:300])))
 
 
 def _face(chosen: str) -> str:

@@ -27,8 +27,8 @@ Updates = tuple[Any, ...]
 
 _UPDATE_EVERY_S = 0.08
 _EMPTIED = (
-    "The photos were deleted after that, so the boxes are empty again: for another face or other "
-    "photos beside them, choose them once more."
+    "The photos were deleted after that, so the boxes are empty again; to look at them beside "
+    "others, choose them once more."
 )
 _FAULT = "An internal error ended this turn without a result; the server's log says more: "
 

@@ -19,7 +19,7 @@ element.addEventListener("click", (event) => {
     if (!value) return;
   }
   if (action === "delete" && !window.confirm(
-    "Delete this case for good, with its record, photos and reports? This cannot be undone."
+    `Delete “${name}” for good, with its record, photos and reports? This cannot be undone.`
   )) return;
   button.disabled = true;
   setTimeout(() => { button.disabled = false; }, 1500);  // a refusal draws nothing anew

@@ -19,6 +19,8 @@ element.addEventListener("click", (event) => {
     trigger("choose", { handle: hit });
     if (window.matchMedia("(max-width: 60rem)").matches)
       setTimeout(() => document.getElementById("unmask-one")?.scrollIntoView({ behavior: "smooth" }), 300);
+  } else if (button.classList.contains("to-list")) {
+    document.querySelector('#unmask-list [data-hit][aria-pressed="true"]')?.scrollIntoView({ block: "center" });
   } else if (press) {
     // What the button is about travels as the face's id: a handle may mean another face by now.
     focused = null;
@@ -80,7 +82,17 @@ const fold = () => {
 };
 fold();
 
+// Another hit, or one of another search, is read from its beginning.
+const shownHit = () => element.querySelector("#unmask-detail")?.dataset.of;
+let detailOf = shownHit();
+const toBeginning = () => {
+  if (detailOf === shownHit()) return;
+  detailOf = shownHit();
+  element.closest("#unmask-findings .column")?.scrollTo({ top: 0, behavior: "instant" });
+};
+
 watch("value", () => {
+  toBeginning();
   element.closest("#unmask-one")?.classList.remove("waiting");
   fold();
   if (element.closest("#unmask-list")) showOffer();

@@ -130,7 +130,11 @@ class GalleryIndexer:
         return Gallery.names(self._settings.home)
 
     def problem(self, gallery: str) -> str:
-        """Why an existing gallery cannot be searched, in one line; empty if it can."""
+        """Why a gallery cannot be searched or filled, in one line; empty if it can."""
+        try:
+            gallery_folder(self._settings.home, gallery)
+        except SetupError as error:
+            return str(error)
         return self._parts.gallery_problem(gallery) if gallery in self.names() else ""
 
     def without_gallery(self) -> Unmask:

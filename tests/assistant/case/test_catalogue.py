@@ -150,7 +150,7 @@ def test_a_duplicate_is_a_case_of_its_own(home: Path, photo: Path) -> None:
     }
     assert made.verify() == case.verify() == ()
     assert [it.body for it in made.entries() if it.kind == "duplicate"] == [{"of": case.id}]
-    assert (row(home, made).name, row(home, case).name) == ("", "Ada")
+    assert (row(home, made).name, row(home, case).name) == ("Copy of Ada", "Ada")
     made.append(ANSWER)
     assert case.head == head
 

@@ -334,12 +334,30 @@ def test_a_case_whose_photo_is_gone_opens(
     for copy in (tmp_path / "home" / "cases").glob("*/photos/*"):
         copy.unlink()
     sessions._open.clear()  # as after a restart of the server
-    (loaded,) = page.load(token, REQUEST)
+    opening, loaded = page.load(token, REQUEST)
+    assert opening[0] == token and "opening your latest case" in str(opening[3])
     assert "Find fakes of this person" in str(loaded[3])
     updates = list(page.ask(token, GALLERY, {"text": "Hello?", "files": []}, REQUEST))
     assert "Hello?" in str(updates[-1][0])
     assert updates[-1][0][-1]["role"] == "assistant"
     assert "gone" in str(loaded[3])
+
+
+def test_a_case_that_is_left_while_it_opens_is_not_shown(
+    handlers: tuple[EventHandlers, SessionStore], portrait: Path
+) -> None:
+    """*New case* takes effect at once, and stays."""
+    page, sessions = handlers
+    token = new_token()
+    list(page.ask(token, GALLERY, {"text": "Hello?", "files": []}, REQUEST))
+    sessions._open.clear()  # as after a restart of the server
+    opening = page.load(token, REQUEST)
+    next(opening)
+    fresh, _, messages, *_ = page.new_case(token, "", False, REQUEST)
+    assert fresh != token and messages == []
+    (last,) = opening
+    assert all(it == gr.skip() for it in last)
+    assert "Hello?" in str([*page.load(token, REQUEST)][-1][3])  # it can be opened again
 
 
 def test_a_broken_case_does_not_lock_its_browser_out(

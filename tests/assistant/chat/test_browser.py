@@ -78,9 +78,17 @@ def test_an_investigation(pocket: str, visit: Visit, home: Path) -> None:
     first = page.locator("button.hit").first
     assert "impersonation" in first.inner_text().lower()
     page.locator("button.hit").nth(1).click()
+    title = page.locator("#unmask-detail-title")
     page.get_by_role("heading", name="H2", exact=True).wait_for()
+    page.get_by_text("where this image is stored").scroll_into_view_if_needed()
+    scrolled = "it => it.closest('#unmask-findings .column').scrollTop"
+    assert title.evaluate(scrolled) > 0
+    top = title.bounding_box()
+    assert top is not None
+    assert 0 <= top["y"] < 300, "whose buttons these are cannot be seen"
     first.click()
     page.get_by_role("heading", name="H1", exact=True).wait_for()
+    page.wait_for_function(f"({scrolled})(document.querySelector('#unmask-detail-title')) === 0")
     assert page.locator(".evidence tbody tr").count() >= 10
 
     slider = page.get_by_role("slider")
@@ -261,6 +269,16 @@ def test_dark_and_phone(scripted: str, visit: Visit, home: Path) -> None:
     page.locator("button.hit").first.click()
     page.get_by_role("heading", name="H1", exact=True).scroll_into_view_if_needed()
     shot(page, "8-phone-detail")
+    page.get_by_role("heading", name="Explanation", exact=True).scroll_into_view_if_needed()
+    shot(page, "9-phone-below")
+    back = page.get_by_role("button", name="Back to the list")
+    place = back.bounding_box()
+    assert place is not None and 0 <= place["y"] < 200, "out of sight"
+    back.click()
+    page.wait_for_function(
+        "() => { const { top, bottom } = document.querySelector('button.hit[aria-pressed=true]')"
+        ".getBoundingClientRect(); return 0 < top && bottom < innerHeight; }"
+    )
 
 
 def test_a_gallery_is_filled_while_the_page_stays_usable(
@@ -272,17 +290,23 @@ def test_a_gallery_is_filled_while_the_page_stays_usable(
         path = tmp_path / f"picture {number}.png"
         Image.new("RGB", (64, 64), (number * 80, 60, 90)).save(path)
         pictures.append(path)
+    foreign = tmp_path / "Thumbs.db"
+    foreign.write_text("no picture")
     page = visit(scripted)
     box = page.get_by_role("combobox", name="Gallery to search")
     box.fill("dropped-ones")
     box.press("Enter")
     page.get_by_role("button", name="Add images and videos to this gallery").click()
     panel = page.locator("#unmask-panel")
-    choose_files(panel, *pictures)
+    choose_files(panel, *pictures, foreign)
     panel.get_by_role("button", name="Add these files").click()
+    message = page.locator("#unmask-composer textarea").bounding_box()
+    assert message is not None
+    assert message["y"] + message["height"] < page.viewport_size["height"]  # type: ignore[index]
     ask(page, "What can you do?")
     answered(page, 1)
     panel.get_by_text("3 images added").wait_for()
+    assert "Skipped: Thumbs.db (not an image)." in panel.inner_text()
     page.evaluate("window.scrollTo(0, 0)")
     shot(page, "9-gallery")
 

@@ -18,7 +18,7 @@ from tests.assistant.chat.browser import (
     served,
     shot,
 )
-from tests.support.cases import altered_portrait, astronaut_pixels, impersonation
+from tests.support.cases import altered_portrait, astronaut_pixels, group_pixels, impersonation
 from tools.forge.forgery import save_forgery
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -29,6 +29,7 @@ def home(case: Unmask, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty data folder, and beside it a portrait, a swap, and the portrait with a swap."""
     folder = tmp_path_factory.mktemp("checks")
     Image.fromarray(astronaut_pixels()).save(folder / "ada.png")
+    Image.fromarray(group_pixels()).save(folder / "group.png")
     (folder / "notes.jpg").write_text("no picture")
     save_forgery(impersonation(case, seed=0), folder / "swapped.jpg")
     save_forgery(altered_portrait(case), folder / "altered.jpg")
@@ -66,6 +67,8 @@ def test_a_photo_is_checked_without_a_collection(address: str, visit: Visit, hom
     above = page.locator("#unmask-checked .job").inner_text()
     assert above.startswith("Checked: swapped.jpg and notes.jpg, against ada.png.")
     assert "the boxes are empty again" in above
+    assert result.get_by_alt_text("Reference ada.png").is_visible()
+    assert "judged among" not in result.inner_text()  # one face was compared
     assert page.locator("#unmask-check td.filename").count() == 0
     shot(page, "check-2-result")
     uploads = [it for it in (home / "uploads").rglob("*") if it.is_file()]
@@ -94,6 +97,25 @@ def test_two_photos_are_compared(address: str, visit: Visit, home: Path) -> None
     assert result.locator(".ends").inner_text().split("\n") == ends
     assert "Compared: ada.png and altered.jpg." in page.locator("#unmask-compared").inner_text()
     shot(page, "check-3-compared")
+
+
+def test_a_face_is_chosen_by_its_number(address: str, visit: Visit, home: Path) -> None:
+    """Pressed below the picture that numbers them; the photos stay in their boxes for that."""
+    page = visit(address)
+    page.get_by_role("tab", name="Check a photo").click()
+    choose_files(page.locator("#unmask-check-first"), home.parent / "swapped.jpg")
+    choose_files(page.locator("#unmask-check-second"), home.parent / "group.png")
+    page.get_by_role("button", name="Check", exact=True).click()
+    result = page.locator("#unmask-checked")
+    numbered = result.get_by_alt_text("The photo with its faces numbered")
+    numbered.wait_for()
+    wide = numbered.evaluate("it => it.getBoundingClientRect().width / it.naturalWidth")
+    assert wide > 0.95, "too small for its numbers to be read"
+    shot(page, "check-4-numbers")
+    result.get_by_role("button", name="Face 2", exact=True).click()
+    result.get_by_text("face: group.png=2").wait_for()
+    assert numbered.count() == 0
+    assert result.get_by_alt_text("Reference group.png").is_visible()
 
 
 def test_a_result_stays_until_it_is_cleared(address: str, visit: Visit, home: Path) -> None:

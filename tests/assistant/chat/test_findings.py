@@ -70,6 +70,21 @@ def test_a_report_is_offered_above_the_list(workspace: Workspace, tmp_path: Path
     assert markup.index('data-press="export:pdf"') < markup.index('class="hits"')
 
 
+def test_a_report_too_large_for_the_page_is_found(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not sent: its place and size are said instead of nothing."""
+    monkeypatch.setattr("assistant.chat.hits._DOWNLOAD_MAX_BYTES", 2_000_000)
+    written = tmp_path / "report.zip"
+    written.write_bytes(bytes(3_000_000))
+    markup = hits_html(
+        findings_of(workspace), FaceThumbnails(workspace.pictures), rule=None, chosen=None,
+        export=written,
+    )  # fmt: skip
+    assert "With 3 MB it is too large to be sent with this page" in markup
+    assert str(written) in markup and "data-download" not in markup
+
+
 def test_a_replaced_file_is_said_beside_its_hit(workspace: Workspace) -> None:
     """The picture that lies there now is not what was measured."""
     findings = findings_of(workspace)
@@ -182,7 +197,7 @@ def test_names_of_files_add_no_markup(workspace: Workspace, tmp_path: Path) -> N
     assert "twin.jpg" in markup
 
 
-def test_how_sure_it_is_leaves_out_no_other_version(workspace: Workspace) -> None:
+def test_no_reason_leaves_out_the_other_version(workspace: Workspace) -> None:
     """Of a hit with one, what is proven follows whatever a model says."""
     hit = findings_of(workspace).hits[0]
     other = HitVersion(
@@ -190,9 +205,10 @@ def test_how_sure_it_is_leaves_out_no_other_version(workspace: Workspace) -> Non
         ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
     )  # fmt: skip
     for version, cites in ((None, ""), (other, "[H1.E34]. [H1.E37].")):
-        press = plan_hit_action("sure", replace(hit, version=version), query="Q1")
-        assert press is not None
-        assert press.directed.cites == cites
+        for action in ("why", "sure"):
+            press = plan_hit_action(action, replace(hit, version=version), query="Q1")
+            assert press is not None
+            assert press.directed.cites == cites
 
 
 def test_follow_ups_fit_the_verdict(workspace: Workspace) -> None:

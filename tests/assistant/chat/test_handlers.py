@@ -24,6 +24,7 @@ from assistant.chat.serving import launch_options
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
 from assistant.chat.users.permissions import LEAST, PageUsers
+from assistant.conversation.steps import ToolResult
 from assistant.report.case_export import attach_exporter
 from assistant.server.work import index_jobs as galleries_module
 from assistant.server.work.handoffs import MARK, Handoff, Handoffs
@@ -39,7 +40,7 @@ from tools.gallery.closer_looks import FILE as CLOSER_LOOKS
 REQUEST = cast(gr.Request, SimpleNamespace(username=None))
 
 
-def pressed(**data: str) -> Any:
+def pressed(**data: Any) -> Any:
     """What Gradio says about a press of a button."""
     return SimpleNamespace(**data)
 
@@ -104,6 +105,27 @@ def test_a_photo_alone_is_a_question(handlers: EventHandlers, case: Unmask, tmp_
     assert "looking closer: picture 1 of" in shown, "no progress was shown"
 
 
+def test_a_search_can_be_stopped(handlers: EventHandlers, case: Unmask, tmp_path: Path) -> None:
+    """It ends at the next picture, says so at once, and leaves no findings."""
+    photo, token = upload(case, tmp_path, "SECRET_NAME.png"), new_token()
+    found, said = handlers._start(token, GALLERY, REQUEST), list[str]()
+    tell = found.workspace.on_progress
+    assert tell is not None
+
+    def stopped(what: str, done: int, total: int) -> None:
+        handlers.stop(token, REQUEST)
+        said.append(found._doing)
+        tell(what, done, total)
+
+    found.workspace.on_progress = stopped
+    updates = find(handlers, token, photo)
+    assert said == ["stopping…"]
+    assert "Stopped." in updates[-1][0][-1]["content"]
+    assert found.findings is None
+    found.workspace.on_progress = tell
+    assert "hits shown from" in str(list(handlers.ask_again(token, GALLERY, REQUEST)))
+
+
 def test_a_double_click_sends_once(
     handlers: EventHandlers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +176,20 @@ def test_reload_and_hits(handlers: EventHandlers, case: Unmask, tmp_path: Path) 
     assert str(again[-1][0]).count("Why is H1 an impersonation") == 2
 
 
+def test_more_hits_leave_the_chosen_one(
+    handlers: EventHandlers, case: Unmask, tmp_path: Path
+) -> None:
+    """A longer list changes no handle, and takes nobody away from a hit; a new search does."""
+    token = new_token()
+    find(handlers, token, upload(case, tmp_path, "SECRET_NAME.png"))
+    found = handlers._sessions.find(token, None)
+    assert found is not None
+    found.choose("H2")
+    for tool, shown in (("more_hits", "H2</h2>"), ("find_person", "H1</h2>")):
+        found._found_out(ToolResult("1", tool, "{}", True, 0.0), live=True)
+        assert shown in found.detail_html()
+
+
 def test_a_strange_token_gets_a_case_of_its_own(handlers: EventHandlers) -> None:
     """Only what looks like a token is taken for one; nobody shares the empty one."""
     for stored in ("", "default", None, 7, "../../etc"):
@@ -187,7 +223,8 @@ def test_an_allowed_folder_is_indexed(
     (tmp_path / "allowed" / "broken.jpg").write_text("no picture")
     updates = list(handlers.add_folder(new_token(), "fresh", str(tmp_path / "allowed"), REQUEST))
     said, choice, _ = updates[-1]
-    assert "1 image added" in said and "Skipped" in said
+    assert "1 image added" in said
+    assert "Skipped: broken.jpg (not an image)." in said
     assert "fresh" in choice["choices"]
     assert galleries.names() == ["fresh"]
 
@@ -226,6 +263,22 @@ def test_a_bad_gallery_name_is_refused(handlers: EventHandlers, tmp_path: Path) 
     ((said, _, _),) = handlers.add_files(new_token(), "../up", [str(photo)], REQUEST)
     assert "no name for a gallery" in said
     assert photo.exists()
+
+
+def test_a_name_that_no_gallery_can_have_promises_nothing(
+    handlers: EventHandlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chosen, it is refused at once; asked about, it is not called empty."""
+    told = list[str]()
+    monkeypatch.setattr(gr, "Warning", lambda text, **_: told.append(text))
+    monkeypatch.setattr(gr, "Info", lambda text, **_: told.append(text))
+    handlers.switch(new_token(), "forum leak", REQUEST)
+    (said,) = told
+    assert "'forum leak' is no name for a gallery" in said and "no spaces" in said
+    example = pressed(value={"text": "What is in the gallery?"})
+    answers = handlers.run_example(new_token(), "forum leak", REQUEST, example)
+    answer = html.unescape(str([it[0] for it in answers]))
+    assert "no name for a gallery" in answer and "is empty" not in answer
 
 
 def test_a_job_says_how_far_it_is_and_can_be_stopped(
@@ -352,6 +405,7 @@ def test_filters_decisions_and_reports_are_buttons(
     assert 'data-press="mark:none"' in detail
     findings, _, said = press(f"list:{verdict}")
     assert f"Filtered: {verdict}." in findings
+    assert 'data-press="list:forged:80"' in findings  # another filter is one press away
     assert findings.count('class="hit"') < 3
     assert "Listed" in said
     assert "Filtered" not in press("list:")[0]

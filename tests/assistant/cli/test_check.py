@@ -105,6 +105,8 @@ def test_compare_says_person_and_photograph(case: Unmask, photos: Path, tmp_path
     answer = Answer("compare", photos / "ada.png", tmp_path / "altered.jpg")
     assert answer.status == 0
     assert answer.stdout.startswith("One of the two was altered: they are the same photograph")
+    assert "Bright" not in answer.stdout  # no map is drawn here
+    assert "does not make the other one authentic" in answer.stdout
     group = Answer("compare", photos / "ada.png", photos / "group.png", "--json")
     assert group.status == 1
     assert "6 faces, see " in group.stderr

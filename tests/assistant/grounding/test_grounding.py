@@ -340,3 +340,5 @@ def test_what_is_said_twice_is_kept_once() -> None:
     context = FactContext(facts.get)
     said = check_sentences("[C1.P1], and [C1.P1]. [C1.E8]. [C1.E8]. [C1.E8] and [C1.P1].", context)
     assert [it.text for it in said] == ["[C1.P1].", "[C1.E8].", "[C1.E8] and [C1.P1]."]
+    (against_itself,) = check_sentences("[C1.P1] and [C1.E8], but [C1.P1].", context)
+    assert against_itself.text == "[C1.P1] and [C1.E8]."

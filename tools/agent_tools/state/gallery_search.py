@@ -7,6 +7,7 @@ from typing import Any
 
 from tools.agent_tools.state.query_photos import QueryPhotos
 from tools.errors import ToolError
+from tools.gallery.database_file import gallery_folder
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import GalleryCounts
 from tools.search.model_bundle import ModelBundle
@@ -67,9 +68,10 @@ class GallerySearch:
         return paths[0].name if paths else ""
 
     def _opened_gallery(self) -> Gallery:
+        gallery_folder(self._home, self._gallery)  # what is no name for a gallery is not empty
         empty = ToolError(
-            f"the gallery {self._gallery!r} is empty; add images with the Gallery panel "
-            "or `unmask index DIR`"
+            f"the gallery {self._gallery!r} is empty; add images under “Add images and videos to "
+            "this gallery” on the page, or with `unmask index DIR`"
         )
         if self._gallery not in Gallery.names(self._home):
             raise empty
