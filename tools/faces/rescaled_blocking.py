@@ -9,7 +9,8 @@ compressed kind that the verdict rule was fitted on (of 593 snapshots and 76 por
 largest are 0.057 and 0.030)."""
 
 _BINS = 2048
-_FEWEST_PX, _MOST_PX = 5.3, 11.5
+# Below 5.3 lie the waves of pictures that were only enlarged, by 1.25 most of all.
+_SMALLEST_SQUARE_PX, _LARGEST_SQUARE_PX = 5.3, 11.5
 _UNCHANGED_PX, _NEAR = 8, 0.04
 _SMALLEST_PX, _LARGEST_PX = 48, 300
 _SURROUNDINGS_PX = 25
@@ -24,7 +25,8 @@ def rescaled_blocking_level(pixels: np.ndarray, box: np.ndarray) -> float | None
     pixels are read. The squares are of 5.3 to 11.5 pixels, as JPEG's 8 become in a picture resized
     to 0.66 to 1.44 of its size, and not of 8 (`tools.faces.blocking`). The share is that of the
     grid's first two waves, across and down, of which the weakest counts: resizing alone leaves
-    waves too, but rarely all four. None for a face of fewer than 48 pixels in either direction.
+    waves too (Gallagher, "Detection of linear and cubic interpolation in JPEG compressed images",
+    2005), but rarely all four. None for a face of fewer than 48 pixels in either direction.
     """
     if not np.isfinite(box).all():
         return None
@@ -34,7 +36,7 @@ def rescaled_blocking_level(pixels: np.ndarray, box: np.ndarray) -> float | None
         return None
     grey = face @ _GREY
     waves = np.minimum(_waves(grey), _waves(np.ascontiguousarray(grey.T)))
-    first = np.arange(int(_BINS / _MOST_PX), int(_BINS / _FEWEST_PX) + 1)
+    first = np.arange(_BINS // _LARGEST_SQUARE_PX, _BINS // _SMALLEST_SQUARE_PX + 1, dtype=int)
     first = first[np.abs(first * _UNCHANGED_PX / _BINS - 1) > _NEAR]
     return float(np.minimum(waves[first], waves[2 * first]).max())
 
@@ -52,4 +54,6 @@ def _waves(face: np.ndarray) -> np.ndarray:
     means = np.sqrt(jumps).mean(axis=0)
     around = cv2.blur(means[None], (_SURROUNDINGS_PX, 1), borderType=cv2.BORDER_REFLECT)[0]
     window = np.hanning(len(means))
-    return np.abs(np.fft.rfft((means - around) / (around + _FLAT) * window, _BINS)) / window.sum()
+    spectrum = np.fft.rfft((means - around) / (around + _FLAT) * window, _BINS)
+    amplitudes: np.ndarray = np.abs(spectrum) / window.sum()
+    return amplitudes
