@@ -17,9 +17,10 @@ def blocking_level(pixels: np.ndarray, box: np.ndarray) -> float | None:
 
     `pixels` (h, w, 3) uint8 RGB, `box` x1 y1 x2 y2 of the face in them. Below 2 without blocks,
     which are of 8 pixels and may begin anywhere, as in a cropped picture. A picture that was
-    resized afterwards keeps none. None for a face of fewer than 48 pixels in either direction. A
-    jump is what a step is larger than its neighbours (Wang, Bovik and Evans, "Blind measurement of
-    blocking artifacts in images", 2000, measure their period instead).
+    resized afterwards keeps others (`tools.faces.rescaled_blocking`). None for a face of fewer than
+    48 pixels in either direction. A jump is what a step is larger than its neighbours (Wang, Bovik
+    and Evans, "Blind measurement of blocking artifacts in images", 2000, measure their period
+    instead).
     """
     if not np.isfinite(box).all():
         return None

@@ -86,6 +86,11 @@ _READINGS: Mapping[str, Mapping[str, str]] = {
         "compressed too strongly": "{its} face is compressed too strongly to be cleared",
         "usual": "{its} face is compressed no more strongly than photographs usually are",
     },
+    "E40": {
+        "compressed too strongly": "{its} face was compressed too strongly, before it was resized, "
+        "to be cleared",
+        "usual": "{its} face shows no strong compression from before it was resized",
+    },
 }
 
 _OF_TWO: Mapping[str, Mapping[str, str]] = {

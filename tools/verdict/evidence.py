@@ -259,6 +259,13 @@ RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
         "Strong compression removes the traces of a forgery; blocks of a picture that was resized "
         "afterwards are not seen.",
     ),
+    Measure(
+        "face/rescaled_blocks", "resized blocks of JPEG in the face", "share of the mean",
+        "how deeply jumps of the grey level rise and fall in a grid of squares of 5.3 to 11.5 "
+        "pixels",
+        "Strong compression removes the traces of a forgery; blocks of a picture that was reduced "
+        "to less than 0.66 of its size, or compressed again, are seldom seen.",
+    ),
 )  # fmt: skip
 """Measured on leading hits only, because each reads images again."""
 

@@ -55,6 +55,8 @@ MEANINGS: Mapping[str, str] = {
     "authentic, so that nothing found in a very noisy face clears it",
     "E39": "E39 measures how strongly the edges of JPEG's blocks stand out in the face: strong "
     "compression removes the traces of a forgery, so that nothing found then clears it",
+    "E40": "E40 measures how strongly JPEG's blocks stand out in a face that was resized after the "
+    "compression, which removes the traces of a forgery all the same",
     "P1": "P1 is the calibrated probability that the face is the query person's",
     "P2": "P2 is the calibrated probability that the face was forged",
     "P3": "P3 is the calibrated probability that the image impersonates the query person",

@@ -96,7 +96,7 @@ def interpret_score(
             return "another face"
         case "version/lead" if rule is not None and "one_of_two" in rule.questions:
             return _read(_OF_TWO, rule.place("one_of_two", scores))
-        case "face/noise" | "face/blocks" if rule is not None:
+        case "face/noise" | "face/blocks" | "face/rescaled_blocks" if rule is not None:
             much = NOISY if name == NOISE else BLOCKY
             return much if value > rule.disguises[name].limit else "usual"
         case "query/face_linear_difference" if rule is not None:

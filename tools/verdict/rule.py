@@ -14,6 +14,7 @@ from typing import Any, Literal
 from tools.errors import SetupError
 from tools.faces.blocking import BLOCKING_LIMIT
 from tools.faces.noise import NOISE_LIMIT
+from tools.faces.rescaled_blocking import RESCALED_LIMIT
 from tools.verdict.calibration import (
     BandPosition,
     InconclusiveBand,
@@ -60,8 +61,9 @@ the collection (1 proven, 0 none found, None not measured), and how much more fo
 than it (log-odds)."""
 
 
-NOISE, BLOCKS = "face/noise", "face/blocks"
-"""Scores for the noise of a face, in grey levels, and for the edges of JPEG's blocks in it."""
+NOISE, BLOCKS, RESCALED = "face/noise", "face/blocks", "face/rescaled_blocks"
+"""Scores for the noise of a face, in grey levels, for the edges of JPEG's blocks in it, and for
+those of blocks that were resized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,9 @@ _TESTED = "than nearly all photographs that such a finding was tested on"
 DISGUISES: Mapping[str, Disguise] = {
     NOISE: Disguise(NOISE_LIMIT, f"the face is noisier {_TESTED}"),
     BLOCKS: Disguise(BLOCKING_LIMIT, f"the face is compressed more strongly {_TESTED}"),
+    RESCALED: Disguise(
+        RESCALED_LIMIT, f"the face was compressed more strongly {_TESTED}, and then resized"
+    ),
 }
 """By their scores."""
 

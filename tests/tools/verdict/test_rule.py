@@ -17,6 +17,7 @@ from tools.verdict.rule import (
     LEAD,
     NOISE,
     OTHER_VERSION,
+    RESCALED,
     SAME_PHOTOGRAPH,
     ForgeryQuestion,
     Verdict,
@@ -304,7 +305,9 @@ def test_what_a_retake_left_open_has_not_passed() -> None:
 HIDDEN = replace(RULE, disguises={it: replace(DISGUISES[it], limit=1.5) for it in DISGUISES})
 
 
-@pytest.mark.parametrize(("score", "word"), [(NOISE, "noisier"), (BLOCKS, "compressed")])
+@pytest.mark.parametrize(
+    ("score", "word"), [(NOISE, "noisier"), (BLOCKS, "compressed"), (RESCALED, "resized")]
+)
 @pytest.mark.parametrize(("level", "hides"), [(None, False), (1.5, False), (1.6, True)])
 def test_nothing_clears_a_face_in_a_disguise(
     score: str, word: str, level: float | None, hides: bool
@@ -325,5 +328,5 @@ def test_nothing_clears_a_face_in_a_disguise(
 )
 def test_a_disguise_changes_no_other_verdict(measured: dict[str, float | None]) -> None:
     """It makes a face read as more authentic: what reads as forged all the same is forged."""
-    hidden = measured | {NOISE: 9.0, BLOCKS: 9.0}
+    hidden = measured | {NOISE: 9.0, BLOCKS: 9.0, RESCALED: 9.0}
     assert HIDDEN.assess(hidden, usable=True) == RULE.assess(measured, usable=True)

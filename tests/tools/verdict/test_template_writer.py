@@ -17,6 +17,7 @@ from tools.verdict.rule import (
     LEAD,
     NOISE,
     OTHER_VERSION,
+    RESCALED,
     Axis,
     ForgeryQuestion,
     VerdictRule,
@@ -260,7 +261,11 @@ def test_against_a_verdict_without_a_person_speaks_the_probability_of_one() -> N
 
 @pytest.mark.parametrize(
     ("score", "number", "word"),
-    [(NOISE, "E38", "noisier"), (BLOCKS, "E39", "compressed more strongly")],
+    [
+        (NOISE, "E38", "noisier"),
+        (BLOCKS, "E39", "compressed more strongly"),
+        (RESCALED, "E40", "compressed more strongly"),
+    ],
 )
 def test_a_face_in_a_disguise_is_said_to_be(score: str, number: str, word: str) -> None:
     """Neither cleared nor accused, with the measurement that says why."""

@@ -15,8 +15,9 @@ from tools.detectors.protocol import AnyDetector, qualified_name
 from tools.detectors.scoring import run_detector
 from tools.faces.blocking import blocking_level
 from tools.faces.noise import noise_level
+from tools.faces.rescaled_blocking import rescaled_blocking_level
 from tools.search.reranking.rerank_input import RerankInput
-from tools.verdict.rule import BLOCKS, NOISE
+from tools.verdict.rule import BLOCKS, NOISE, RESCALED
 
 
 def picture_scores(looks: Sequence[RerankInput]) -> list[dict[str, float | None]]:
@@ -41,6 +42,8 @@ def picture_scores(looks: Sequence[RerankInput]) -> list[dict[str, float | None]
             found[row][NOISE] = noise_level(look.pixels, look.face.keypoints)
         if look.asks_for(BLOCKS):
             found[row][BLOCKS] = blocking_level(look.pixels, look.face.box)
+        if look.asks_for(RESCALED):
+            found[row][RESCALED] = rescaled_blocking_level(look.pixels, look.face.box)
     return found
 
 

@@ -9,7 +9,7 @@ from tools.search.query import Query
 from tools.search.reranking import stability
 from tools.search.reranking.rerank_input import RerankMeasure
 
-ARITHMETIC = 4
+ARITHMETIC = 5
 """Raise it when a measurement's result changes for the same picture and checkpoints."""
 
 

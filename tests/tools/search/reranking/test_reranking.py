@@ -27,7 +27,7 @@ from tools.search.same_photograph.scores import same_photograph_scores
 from tools.search.search import search
 from tools.verdict.calibration import InconclusiveBand, LogisticCalibrator
 from tools.verdict.evidence import FIRST_RERANK_NUMBER
-from tools.verdict.rule import BLOCKS, CLOSER, NOISE, SAME_PHOTOGRAPH, VerdictRule
+from tools.verdict.rule import BLOCKS, CLOSER, NOISE, RESCALED, SAME_PHOTOGRAPH, VerdictRule
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ def test_retakes_ask_only_the_detectors_that_the_rule_reads(
     everything = {qualified_name(it) for it in case.models.pixel_detectors}
     assert everything - rule.needs
     first, *retakes = seen
-    assert first == (None, everything | {NOISE, BLOCKS})
+    assert first == (None, everything | {NOISE, BLOCKS, RESCALED})
     for asked, given in retakes:
         assert asked is not None
         assert asked <= rule.needs
