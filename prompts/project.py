@@ -54,19 +54,16 @@ ABOUT = {
 
 FITTED = "The verdict rule was set with pictures of $persons persons."
 MISSED_MEANS = (
-    "It was then tested on forgeries that no part had learnt from; a forgery is missed if its "
-    "verdict is no forgery found."
+    "It was then tested, beside photos of the person, on forgeries that no part had learnt from; "
+    "one is missed if its verdict is no forgery found."
 )
 ACCUSED = (
     "Of $photos authentic photos of the searched person, $accused called an impersonation; of 100 "
-    "other authentic photos, up to $most may be (at 95 % confidence)."
+    "others, up to $most may be (here and below: at 95 % confidence)."
 )
 ACCUSED_EARLIER = "This was measured on $date with earlier weights, and not yet with these."
 ACCUSED_UNKNOWN = "How many authentic photos are called an impersonation was not measured."
-MISSED = (
-    "Of $forgeries $what, $missed missed; of 100 other $kind, up to $most may be (at 95 % "
-    "confidence)."
-)
+MISSED = "Of $forgeries $kind, $missed missed; of 100 others, up to $most may be."
 NOT_TESTED = "How many forgeries of unknown kinds it misses was not measured."
 ERROR_LIMIT = (
     "The threshold was set so that at most $percent of 100 authentic faces of a new person read as "

@@ -72,6 +72,6 @@ def _missed(rule: VerdictRule) -> Iterator[str]:
                 worst[it.what, it.forgeries] = max(known, it, key=lambda each: each.passed)
     for it in worst.values():
         yield Template(project.MISSED).substitute(
-            forgeries=it.forgeries, what=it.what, missed=_counted(it.passed),
-            kind=it.what, most=f"{100 * it.most:.0f}",
+            forgeries=it.forgeries, kind=it.kind, missed=_counted(it.passed),
+            most=f"{100 * it.most:.0f}",
         )  # fmt: skip

@@ -27,6 +27,11 @@ class UnseenToolMissRate:
     most: float
 
     @property
+    def kind(self) -> str:
+        """The forgeries alone, where it is known what was asked of them."""
+        return self.what.partition(" (")[0]
+
+    @property
     def share(self) -> float:
         """Miss rate, 0..1."""
         return self.passed / self.forgeries

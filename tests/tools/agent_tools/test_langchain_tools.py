@@ -392,9 +392,9 @@ def test_terms_and_topics_are_explained_without_a_search(case: Unmask) -> None:
     assert rule is not None
     for missed in rule.unseen("with_query", rule.questions["with_query"]):
         count = f"{missed.passed} were" if missed.passed else "none was"
-        assert f"Of {missed.forgeries} {missed.what}, {count} missed" in said["Accuracy"]
         assert (
-            f"of 100 other {missed.what}, up to {100 * missed.most:.0f} may be" in said["Accuracy"]
+            f"Of {missed.forgeries} {missed.kind}, {count} missed; of 100 others, up to "
+            f"{100 * missed.most:.0f} may be." in said["Accuracy"]
         )
     assert f"{rule.fitted_on['persons']} persons" in said["Accuracy"]
     assert "$" not in "".join(said.values())
