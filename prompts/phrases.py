@@ -26,7 +26,6 @@ OUTSIDE = (
     "That is outside my job. I search a gallery for forged images of a person and explain what was "
     "measured."
 )
-RENAME_CASE = "A case gets its name on the Cases tab of the page or with `unmask cases rename`."
 BY_PHOTO = (
     "I know people by their photos, not by their names. Attach a photo of the person, and I search "
     "the gallery for them."
@@ -79,6 +78,7 @@ NOT_DELETED = (
 NO_VERSIONS = "None of them is proven to be the same photograph as another picture."
 NO_SUCH_PHOTO = "No listed hit and no photo of yours is called {name}."
 NOT_SEARCHED = "I did not search again."
+NAME_PHOTOS = 'To search with others, name them: "search with Q1".'
 ATTACH_PHOTO = (
     "Attach a further photo of the person here, if you know that it is authentic, and I search "
     "with all of them."
@@ -103,6 +103,20 @@ NOT_RANKED = (
     "They cannot be ranked, because probabilities that answer different questions do not compare:"
 )
 ALSO_POSSIBLE = UNSURE[UNSURE.index("You can also") :]
+A_DECISION = (
+    "A decision is yours: it changes no verdict and no other hit, stands in the record and in "
+    "reports, and can be undone. A hidden hit leaves the list, not the gallery."
+)
+AS_WHAT = "As what shall I mark it: confirmed, rejected or hidden?"
+ORDER_OF_HITS = (
+    "The list is ordered by the probability of an impersonation, and copies of your photos come "
+    "last."
+)
+MAY_LACK = (
+    "More of those compared can be listed: ask for more hits. A face that was not found, or that "
+    "is too small, blurred or altered to be recognised, may be missing."
+)
+WHOLE_REPORT = "A report holds all hits of the case, with their verdicts and your decisions."
 NO_ALL_CLEAR = "This is no all-clear: other verdicts can hide a forgery."
 """For the application, as they stand in its answers."""
 
@@ -111,7 +125,7 @@ TOOL_REFUSED = "The tool could not answer that."
 
 PHRASES = (
     ASK_PHOTO, PHOTO_FIRST, SEARCH_FIRST, ANOTHER_PHOTO, INTRODUCTION, GREETING, THANKS, SORRY,
-    ABILITIES, RELIABILITY, OUTSIDE, RENAME_CASE, BY_PHOTO, NOT_SEEN, UNANSWERABLE, OBEDIENCE,
+    ABILITIES, RELIABILITY, OUTSIDE, BY_PHOTO, NOT_SEEN, UNANSWERABLE, OBEDIENCE,
     ADD_IMAGES, ASK_AGAIN, WHICH_FACE, WHICH_HIT, WHICH_FOLDER, WHICH_DATE, UNSURE, WHICH_AUTHENTIC,
     OFFERS, WARNING, NO_PROOF,
 )  # fmt: skip

@@ -27,7 +27,7 @@ _SOFTLY = r"(?:the |a |all |only |just |really |actually |probably |(?:most )?li
 _ASKS = (
     rf"which(?: {_THEM})* (?:are|is|were|was|looks?|seems?|do you think (?:are|is))",
     rf"what(?: {_THEM})? are the",
-    r"(?:please )?(?:list|show|name|tell|give)(?: me)?(?: which(?: ones?)? are)?",
+    r"(?:please )?(?:list|show|name|tell|give|group)(?: me)?(?: which(?: ones?)? are)?",
 )
 _WORDS: tuple[tuple[str, Verdict, str], ...] = (
     (
@@ -68,11 +68,6 @@ _SHOWS = re.compile(
 
 
 _MORE = re.compile(r"show (?:the other (\d{1,3})|(\d{1,3}) more) hits?\W*", re.IGNORECASE)
-_LEADING = re.compile(
-    r"(?:which|what)(?: (?:one|hit|picture|image|photo))?(?:'s| is) the "
-    r"(?:strongest|clearest|likeliest|most likely|worst)(?: \w+)?\W*",
-    re.IGNORECASE,
-)
 _MORE_AT_ONCE = 20
 
 
@@ -110,11 +105,6 @@ def plan_hit_list_turn(
     """
     if more := _MORE.fullmatch(text.strip()):
         return PlannedTurn((ToolCall("more_hits", {"count": int(more[1] or more[2])}),))
-    if hits and _LEADING.fullmatch(text.strip()):
-        return PlannedTurn(
-            cites="[H1.verdict]. [H1.P3].",
-            extra_text="The list is ordered by the probability of an impersonation; H1 leads it.",
-        )
     there = {hit.handle for hit in hits}
     named = [it for it in find_handles(text) if it.startswith("H")] if not parse_top(text) else []
     missing = [handle for handle in named if handle not in there]

@@ -53,6 +53,9 @@ def find_files(
         elif handles:
             lost = True
             notes.append(_several(match["word"], handles))
+    for spoken, handle in () if searched else _spoken(listed):
+        text, count = re.subn(rf"(?<![\w.]){spoken}(?![\w.])", handle, text, flags=re.IGNORECASE)
+        found = found or count > 0
     for name in _written(text, {**own, **others}):
         if name in searched:
             continue
@@ -83,14 +86,28 @@ _THE_ONE = re.compile(
 """A hit by a word of its file's name: "the beckham one"."""
 
 
+def _spoken(listed: Sequence[ListedHit]) -> Iterator[tuple[str, str]]:
+    """Patterns of names of several words that one hit has: "Ada Lovelace" of Ada_Lovelace_2."""
+    said = defaultdict[str, set[str]](set)
+    for hit in listed:
+        for name in hit.names:
+            words = name_words([name])
+            if len(words) > 1 and min(map(len, words)) > 2:
+                said[r"[ _-]".join(words)].add(hit.handle)
+    for words_said, handles in said.items():
+        if len(handles) == 1:
+            yield words_said, min(handles)
+
+
+def name_words(names: Iterable[str]) -> list[str]:
+    """The words of files' names, in lower case and without their endings."""
+    stems = (PurePath(it).stem.casefold() for it in names)
+    return [word for it in stems for word in re.split(r"[\W\d_]+", it) if word]
+
+
 def _with_word(word: str, listed: Sequence[ListedHit]) -> tuple[str, ...]:
     """The handles of the hits whose file names hold a word."""
-    wanted = word.casefold()
-    return tuple(
-        hit.handle
-        for hit in listed
-        if any(wanted in re.split(r"[\W\d_]+", PurePath(it).stem.casefold()) for it in hit.names)
-    )
+    return tuple(hit.handle for hit in listed if word.casefold() in name_words(hit.names))
 
 
 def _several(name: str, handles: Sequence[str]) -> str:

@@ -5,10 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from assistant.agent.requests import slots
+from assistant.agent.requests.conditions import adds_nothing
 from assistant.agent.requests.counts import NUMBERS, in_digits
 from assistant.agent.requests.instructions import orders
 from assistant.agent.requests.state import CaseState, ListedHit
 from tools.verdict.rule import Verdict
+
+_SUCH = r"(?:ones|those|hits|all|images|pictures|every\w*|any\w*)\b.{0,15}(?:is|are|'?s) (?:an? )?"
+"""Stands before the word for one: "everything that's a copy"."""
 
 _VERDICTS: Mapping[Verdict, str] = {
     "other": r"(?:ones|those|hits|all|images|pictures|faces|every\w*)\b.{0,25}\b(?:some|any)"
@@ -18,12 +22,15 @@ _VERDICTS: Mapping[Verdict, str] = {
     r"strangers|(?:every|each) stranger|the wrong (?:people|men|women)|andere personen|"
     r"fremden|autres personnes|otras personas|altre persone|outras pessoas|andere personen",
     "copy": r"copies|duplicates|(?:every|each) (?:copy|duplicate)|re-?uploads|re-?posts|kopien|"
-    r"duplikate|copias|(?:les|le|tutte le) copies?|kopieën",
+    r"duplikate|copias|"
+    rf"{_SUCH}(?:copy|copies|duplicates?)|"
+    r"(?:les|le|tutte le) copies?|kopieën",
     "inconclusive": r"undecided(?: ones)?|inconclusive(?: ones| hits)?|unclear ones|uncertain ones|"
     r"open ones|unklare[nr]?|unentschiedene?n?|inkonklusiv\w*|indécis\w*|inconclus\w+",
     "impersonation": r"(?:every|each) (?:fake|forgery|impersonation)|impersonations|fakes|"
     r"forgeries|deepfakes|(?:forged|fake) (?:ones|hits|images|pictures|photos)|fälschungen|"
-    r"gefälschten|les faux|falsos|falsas|i falsi",
+    r"gefälschten|les faux|falsos|falsas|i falsi|"
+    rf"{_SUCH}(?:fakes?|forged|impersonations?)",
     "no forgery found": r"(?:real|genuine|authentic|clean) (?:ones|hits|images|pictures|photos)|"
     r"originals|unforged ones|echten|authentischen|vrais|auténtic[ao]s|autentic[ihe]+",
     "not assessed": r"(?:not|un-?)\s?assessed(?: ones)?|unmeasured ones",
@@ -73,13 +80,15 @@ _ORDERS = {
     r"rejette\w*|rifiuta|odrzuć|wijs",
     "confirm": rf"{_MARKED}(?:confirmed|fakes?|forged|true positives?|bestätigt)|confirm|approve|"
     r"accept|validate|tick|sign off|bestätige?|confirma|confirme\w*|conferma|bevestig|potwierdź",
-    "unmark": r"un-?mark|un-?tick|un-?confirm|un-?reject|un-?hide|reset|take back",
+    "unmark": r"un-?mark|un-?tick|un-?confirm|un-?reject|un-?hide|reset|take back|"
+    r"undo(?=.*\bh(?:its?)? ?\d)",
 }
 _BEGINS = {
     act: re.compile(
-        rf"^\W*(?:(?:please|pls|and|then|also|now|ok(?:ay)?|can you|could you|would you|bitte|und|"
-        rf"i "
-        rf"want (?:you )?to|i'd like to|let's)\W+)*(?:{verbs})\b",
+        rf"^\W*(?:(?:please|pls|and|then|also|now|just|so|ok(?:ay)?|(?:can|could|would|"
+        rf"will) (?:you|u)|"
+        rf"bitte|und|(?:i|we) (?:want|need) (?:you )?to|i(?:'d| would) like (?:you )?to|let's)\W+)*"
+        rf"(?:{verbs})\b",
         re.IGNORECASE,
     )
     for act, verbs in _ORDERS.items()
@@ -89,6 +98,21 @@ _BEGINS = {
 def ordered_act(text: str) -> str:
     """The action that a text plainly orders with its first words; empty if it orders none."""
     return next((act for act, begins in _BEGINS.items() if begins.match(text.strip())), "")
+
+
+def numbered_order(text: str) -> str:
+    """The action that a text orders for hits that it names by nothing but numbers; or empty."""
+    act, plain = ordered_act(text), _MARKED_AS.sub("", text.lower().replace("’", "'"))
+    beside = re.sub(rf"\b(?:h?\d+|{_BESIDE_NUMBERS}|{'|'.join(NUMBERS)})\b", " ", plain)
+    named = _RANGE.search(plain) or slots.hits_named(plain, CaseState(hits=9999))
+    plainly = act and named and "%" not in plain and adds_nothing(beside)
+    return act if plainly and orders(text, act) else ""
+
+
+_BESIDE_NUMBERS = (
+    r"h|nr|hit|to|thr(?:o?u|ough)|bis|und|can|could|will|would|u|need|both|again|decisions?|hiding|my|for|"
+    r"take|back|reset|set|label|(?:un)?(?:mark|hide|reject|confirm)|markiere?|drop|remove|dismiss|undo"
+)
 
 
 def verdicts_named(text: str) -> list[Verdict]:

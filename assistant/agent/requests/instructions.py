@@ -28,9 +28,9 @@ def only_asks(text: str) -> bool:
     plain = " ".join(text.replace("’", "'").split())
     if _TO_BE_SHOWN.search(plain):
         return False
-    return _QUESTION.match(plain) is not None or (
-        plain.endswith("?") and _GOES_ON.match(plain) is None
-    )
+    if _QUESTION.match(plain) is not None or _STATES.match(plain):
+        return True
+    return plain.endswith("?") and _GOES_ON.match(plain) is None
 
 
 def doubts(text: str) -> bool:
@@ -41,11 +41,9 @@ def doubts(text: str) -> bool:
 def accepted(text: str, offered: Sequence[str]) -> str | None:
     """What a text asks for: after "yes", the one offer of the answer before it; None after "no"."""
     plain = text.strip()
-    if len(offered) != 1:
-        return text
     if _NO.fullmatch(plain):
         return None
-    return offered[0] if _YES.fullmatch(plain) else text
+    return offered[0] if len(offered) == 1 and _YES.fullmatch(plain) else text
 
 
 _YES = re.compile(
@@ -55,8 +53,11 @@ _YES = re.compile(
     re.IGNORECASE,
 )
 _NO = re.compile(
-    r"(?:no|nope|nah|don'?t|rather not|nein|non|não|nee|nie)(?:[\s,]+(?:thanks?|thank you|please|"
-    r"don'?t|danke|merci|gracias|grazie))*\W*",
+    r"(?:no|nope|nah|don'?t|rather not|not now|never ?mind|cancel|stop|(?:leave|keep|"
+    r"forget) (?:it|that|"
+    r"them)|nein|non|não|nee|nie)(?:[\s,.!]+(?:thanks?|thank you|please|don'?t|(?:leave|keep|"
+    r"forget) "
+    r"(?:it|that|them)|as (?:it is|they are)|never ?mind|danke|merci|gracias|grazie))*\W*",
     re.IGNORECASE,
 )
 
@@ -117,6 +118,16 @@ _TO_BE_SHOWN = re.compile(
     re.IGNORECASE,
 )
 """Orders a list, beside a question too: "anything from press? then show only that"."""
+
+_STATES = re.compile(
+    r"\W*(?:(?:so|but|and|well|ok(?:ay)?|wait|hm+|honestly)\W+)*(?:since|because|given|if|although|though|"
+    r"i (?!want|need|(?:woul)?d|only|just)|you|he|she|they|we (?!want|need)|it|there|none|"
+    r"nobody|nothing|"
+    r"this|that|these|those)\b.*(?:\b(?:is|are|was|were|am|can|could|must|have|has|had|looks?|seems?|say|said|"
+    r"says|think|told|guess|know|see)\b|'(?:s|re|m|ve|d)\b|n't\b)",
+    re.IGNORECASE,
+)
+"""Tells something: "since none is a copy, I can leave that out"."""
 
 _GOES_ON = re.compile(r"\W*(?:and|but|now|or|und|aber|et|y|e)\b", re.IGNORECASE)
 _POLITE = _any(

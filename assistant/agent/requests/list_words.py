@@ -28,7 +28,7 @@ from assistant.agent.requests.slots import date_named
 from tools.agent_tools.handle_parsing import find_handles
 from tools.verdict.rule import Verdict
 
-NAMED_FILES, ALIKE, UNASSESSED = "named_files", "alike", "unassessed"
+NAMED_FILES, NAMED_HITS, ALIKE, UNASSESSED = "named_files", "named_hits", "alike", "unassessed"
 FORGED_OTHERS, MOST_FORGED = "forged_others", "most_forged"
 PERCENTAGE = "percentage"
 
@@ -99,13 +99,15 @@ _COUNTS = re.compile(
 _FACELESS = re.compile(r"\b(?:no|without|lack\w*)(?: any| a)? (?:visible )?faces?\b", re.IGNORECASE)
 _WHY = re.compile(r"\W*(?:and |und )?(?:why|warum|wieso|how come)\s", re.IGNORECASE)
 _IT = re.compile(r"\b(?:it|this|that|es|das|dies\w*)\b", re.IGNORECASE)
-_HIDES = re.compile(r"\W*(?:please\W+)?(?:hide (?:all|every|any)|mark)\b", re.IGNORECASE)
+_HIDES = re.compile(r"\b(?:hide (?:all|every\w*|any\w*)|mark)\b", re.IGNORECASE)
 
 
 def list_question(text: str) -> str:
     """Which of these questions a text asks; empty if none."""
     if name_named(text):
         return NAMED_FILES
+    if _THESE_HITS.fullmatch(text):
+        return NAMED_HITS
     if _WHY.match(text) and _OPEN.search(text) and not (find_handles(text) or _IT.search(text)):
         return UNASSESSED
     if _MEANS.match(text):
@@ -131,6 +133,19 @@ def list_question(text: str) -> str:
     single = _MOST.search(text) and forged and not _SEVERAL.search(text)
     return MOST_FORGED if single or _SINGLE.search(text) else ""
 
+
+_THESE_HITS = re.compile(
+    r"\W*(?:(?:please|now|and|ok(?:ay)?|(?:can|could) (?:you|i)|let me)\W+)*(?:(?:show|list|"
+    r"see|display|give|"
+    r"view|zeige?|only|just|nur)(?: (?:me|mir|us|only|just|nur))*(?P<hit>(?:[ ,]+(?:(?:hits?|"
+    r"numbers?|nos?\.?|"
+    r"the|and|&|und|with|h)\s?)*#?\d{1,4}(?:\s?(?:-|–|to)\s?h?\d{1,4}\b)?(?![\w%]| (?:%|more|"
+    r"hits|results|"
+    r"fakes|best)\b)){2,}|(?<=only) (?:hit |h)\d+| h?\d+\s?(?:-|–|to)\s?h?\d+\b))"
+    r"(?:[ ,]+(?:only|alone|please|pls|again|now|together|side by side))*\W*",
+    re.IGNORECASE,
+)
+"""Wants to see hits that it names by their numbers."""
 
 _MEANS = re.compile(
     r"\W*(?:(?:and|so|but|ok(?:ay)?)\W+)*(?:what (?:does|do|is|are)|what's|was (?:bedeute[nt]|"
@@ -158,10 +173,7 @@ def asks_for_marks(text: str) -> bool:
     """Whether a question is about the reviewer's own decisions, and nothing else about the hits."""
     if not decision_named(text) or find_handles(text) or limits_named(text).arguments:
         return False
-    own = (
-        re.search(r"\b(?:i|we|you|my|our|ich|wir|j'ai|ai-je|he|ho)\b", text, re.IGNORECASE)
-        is not None
-    )
+    own = _OWN.search(text) is not None
     asks = _ASKS_MARKS.match(text) is not None or (only_asks(text) and is_a_condition(text))
     return asks and verdict_counted(text) is None and (own or adds_nothing(without_decisions(text)))
 
@@ -190,7 +202,7 @@ def group_order(text: str) -> str:
         return act
     if not act or len(verdicts_named(text)) != 1 or (find_handles(text) and not spares(text)):
         return ""
-    if act == "hide" and not _HIDES.match(text):
+    if act == "hide" and not _HIDES.search(text):
         return ""
     return act if orders(text, act) else ""
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assistant.agent.requests.instructions import ACTS
-from assistant.agent.requests.list_words import MOST_FORGED, UNASSESSED
+from assistant.agent.requests.list_words import MOST_FORGED, UNASSESSED, verdict_counted
 from assistant.agent.requests.plain_requests import NOTE, QUOTED, note_and_more, plain_request
+from assistant.agent.requests.plans.request import GROUP_CLASSES
 from assistant.agent.requests.slots import term_named
 from tools.verdict.term_lookup import explain_term
 
@@ -132,6 +133,9 @@ class Part:
     @property
     def sure(self) -> bool:
         """Whether it may be answered, or must be asked again."""
+        listed = self.name in GROUP_CLASSES and self.name not in ACTS
+        if listed and self.name != "clear_filter" and verdict_counted(self.text) is None:
+            return self.probability >= SURE_TO_ACT  # no word names the verdict
         return self.probability >= sure_from(self.name)
 
     @property

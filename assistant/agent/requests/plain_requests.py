@@ -8,11 +8,17 @@ import re
 
 from assistant.agent.requests import slots
 from assistant.agent.requests.conditions import is_a_condition
-from assistant.agent.requests.groups import exception_order, ordered_act, split_exception
+from assistant.agent.requests.groups import (
+    exception_order,
+    numbered_order,
+    ordered_act,
+    split_exception,
+)
 from assistant.agent.requests.instructions import orders
 from assistant.agent.requests.list_words import asks_for_marks, group_order, list_question
 from assistant.agent.requests.plans.claims import CLAIM, asks_a_claim
 from assistant.agent.requests.plans.deletions import DELETION, asks_to_delete
+from assistant.agent.requests.plans.how_to import kind_of
 from assistant.agent.requests.plans.originals import ORIGINAL, asks_for_an_original
 from assistant.agent.requests.plans.references import (
     REFERENCE,
@@ -66,8 +72,7 @@ _WHOLE = tuple(
          r"(?:(?:this|that|the same) (?:person|man|woman|face)|her|him|them)(?: again)?"
          r"(?:[ ,]+(?:(?:only|just|the) )*top \d+)?", "find"),
         (r"where|wo", "where"),
-        (rf"(?:where|wo) (?:was|is|were|has|wurde|ist|sieht)\b[^?.!]{{0,40}} {_ALTERED}"
-         r"(?: aus)?", "where"),
+        (rf"(?:where|wo)\b[^?.!]{{0,70}} {_ALTERED}(?: aus)?", "where"),
         (r"more|mehr", "more"),
         (r"export(?: the report)?", "export"),
         (r"help|hilfe|what (?:should|can) i do (?:next|now)|what now", "about_abilities"),
@@ -75,38 +80,31 @@ _WHOLE = tuple(
          "which_genuine"),
         (r"(?:zeige?|liste)(?: mir)?(?: bitte)? (?:die|alle) (?:gefälschten|fälschungen)\b.{0,20}",
          "which_fake"),
-        (rf"(?:confirm {_HITS}|mark {_HITS} as confirmed)", "confirm"),
-        (rf"(?:reject {_HITS}|mark {_HITS} as rejected)", "reject"),
-        (rf"(?:hide|drop) {_HITS}", "hide"),
         (r"un-?hide (?:them|all|these|those|everything)(?: (?:of them|again|now))*"
          r"|un-?hide (?:(?:all|the) )*hidden (?:ones|hits|pictures)"
          r"|show(?: me)? (?:(?:all|the) )*hidden (?:ones|hits|pictures) again",
          "unmark"),
-        (rf"markier\w* {_HITS} als bestätigt", "confirm"),
-        (rf"markier\w* {_HITS} als (?:abgelehnt|verworfen)", "reject"),
         (rf"(?:is|are|was|were) {_HITS} (?:(?:already|now|still|both|currently) )*"
          r"(?:hidden|confirmed|rejected|marked)(?: (?:now|already|yet|by me))*", "reviews"),
-        (r"(?:undo|take back|unmark|un-?hide)"
-         r"(?: (?:only|just|my|the|decision|mark|hiding|on|of|for))* "
-         rf"{_HITS}", "unmark"),
         (rf"mache? (?:die |meine )?entscheidung (?:zu|bei|für|über) {_HITS} rückgängig", "unmark"),
         (rf"(?:and )?(?:where|from where) (?:is|was|does|did) (?:{_ONE}|(?:this|that|the) file)"
          r"(?: (?:come|taken|come here|copied|downloaded))?(?: from)", "file_facts"),
         (rf"(?:is|are) {_HITS} (?:among|in|on) (?:them|these|those|the (?:list|hits|results))",
          "file_facts"),
-        (rf"(?:when|what (?:date|day)) (?:was|were) {_ONE} (?:taken|shot|photographed)",
+        (rf"(?:when|what (?:date|day)) (?:was|were)\b.{{0,20}}\b{_ONE} (?:taken|shot|photographed)",
          "file_facts"),
         (rf"(?:wann wurde|quand a été prise|cuándo se tomó|quando è stata scattata) {_ONE}"
          r"(?: aufgenommen| gemacht)?", "file_facts"),
         (r"(?:which|what) (?:is|one is) the (?:newest|oldest|latest|earliest)"
          r"(?: (?:picture|photo|image|hit|one|file))?(?: of (?:them|these|the hits))?",
          "file_facts"),
-        (r"(?:export|save|download|give me|make|create)(?: me)?(?: an?| the)? "
-         r"(?:pdf|csv|json|html|zip)\b.{0,40}", "export"),
-        (r"take back my decision on [H\d, and]+", "unmark"),
+        (r"(?:export|save|download|give me|make|create|write|generate|prepare|build)(?: me)?"
+         r"(?: an?| the)? (?:(?:\w+ )?report|pdf|csv|json|html|zip)\b.{0,60}", "export"),
+        (r"(?:(?:no|nope|sorry|oops|wait|hm+)\W+)*not (?:hit |number |h ?)?\d+\W+"
+         r"(?:(?:but|rather|i|it's|mean|meant|is)\W+)*(?:hit |number |h ?)?\d+", "correction"),
     )
 )  # fmt: skip
-"""Patterns of the whole text; the last ones are what the application itself offers."""
+"""Patterns of the whole text."""
 
 _WITH_REASON = re.compile(
     rf"^(?P<order>(?:\w+(?: \w+)? )??"
@@ -138,11 +136,6 @@ NOTE = "note"
 """A class that no reading names: only words that plainly dictate a note are one."""
 
 _NOTED = re.compile(
-    r"^\W*(?:please\s+)?(?:(?:(?:add|write|keep|make|put|leave|take)\s+)?(?:(?:an?|this|my|the)\s+)?"
-    r"notes?|comment)\s+(?:for|on|to|about|beside)\s+(?P<hit>[^:]{1,30}?)\s*:\s*(?P<text>\S.*)$",
-    re.IGNORECASE | re.DOTALL,
-)
-_NOTED_SAYING = re.compile(
     r"^\W*(?:please\s+)?(?:(?:add|write|keep|make|put|leave|take)\s+)?(?:(?:an?|this|my|the)\s+)?"
     r"(?:notes?|comment)\s+(?:for|on|to|about|beside)\s+(?P<hit>[^:\"“'‘]{1,30}?)\s*"
     r"(?:,?\s*(?:saying|that (?:says|reads)|reading|with the (?:words|text))\b\s*:?|:)\s*"
@@ -161,15 +154,13 @@ _UNNOTED = re.compile(
 def dictated_note(text: str) -> tuple[str, str] | None:
     """The words for the hit, and the note to keep (empty: remove it); None if there is none."""
     plain = text.strip()
-    if match := _NOTED_SAYING.match(plain):
+    if match := _NOTED.match(plain):
         if match["text"]:
             return match["hit"], match["text"].strip()
         if not match["rest"].strip(" .!,;"):
             return match["hit"], match["quoted"][1:-1].strip()
-        if _JOINED.match(match["rest"]):
-            return None  # the note is one of several requests
-    if match := _NOTED.match(plain):
-        return match["hit"], match["text"].strip()
+        joined = _JOINED.match(match["rest"])  # the note is one of several requests
+        return None if joined else (match["hit"], plain[match.start("quoted") :])
     if match := _UNNOTED.match(plain):
         return match["hit"] or "", ""
     return None
@@ -177,7 +168,7 @@ def dictated_note(text: str) -> tuple[str, str] | None:
 
 def note_and_more(text: str) -> tuple[str, str] | None:
     """The words that dictate a quoted note, and the request after them; None if there is none."""
-    match = _NOTED_SAYING.match(text.strip())
+    match = _NOTED.match(text.strip())
     joined = _JOINED.match(match["rest"]) if match and match["rest"] else None
     if match is None or joined is None:
         return None
@@ -194,14 +185,12 @@ _WHO = (
     r"quem|com (?:quê|que|qual)\b.{0,25}|wie|wanneer|waarmee|kto|kiedy|czym)"
 )
 _MADE = (
-    r"(?:made|make|makes|create[ds]?|fabricat\w+|forged|forging|faked|faking|fake th\w+|produced?|"
-    r"generated?|manipulated?|"
-    r"photoshopped|doctored|edited|swapped|is behind|gemacht|erstellt\w*|erzeugt\w*|gefälscht|"
-    r"fälschte|hergestellt|manipuliert|fabriqué\w*|créé\w*|truqué\w*|falsifié\w*|généré\w*|"
-    r"produit\w*|réalisé\w*|trafiqué\w*|fait|hizo|hicieron|creó|fabricó|falsificó|generó|manipuló|"
-    r"hecho|creado|ha fatto|ha creato|ha prodotto|ha falsificato|creato|fatto|falsificato|generato|"
-    r"fez|fizeram|criou|fabricou|falsificou|gerou|feito|criado|gemaakt|vervalst\w*|maakte|"
-    r"gefabriceerd|zrobił\w*|stworzył\w*|sfałszował\w*|wygenerował\w*|sfabrykował\w*)"
+    r"(?:made?|mak(?:es?|ing)|fait|fatto|hizo|hicieron|hecho|fez|fizeram|feito|gemaakt|maakte|"
+    r"gemacht|is behind|"
+    r"(?:creat|cread|creó|creò|criou|criad|cré|fabri[ck]|forg(?=e|ing)|fak(?=ed\b|ing|e th)|"
+    r"produ[cit]|gener|génér|"
+    r"manip|photoshop|doctored|edited|swapped|erstell|erzeug|gefälsch|fälscht|hergestell|truqu|falsif|réalis|"
+    r"trafiqu|vervals|gefabric|zrobi|stworz|sfałsz|wygener|sfabryk)\w*)"
 )
 _THIS = (
     r"(?:this|these|it|them|those|h\d+|(?:the|dies\w*|die|das|ces?|cette|cet|l[ae]s?|est[aeo]s?|"
@@ -218,13 +207,10 @@ _ORIGIN = re.compile(
     re.IGNORECASE,
 )
 _WHY_NOT = re.compile(
-    r"\bwhy\b.{0,25}(?:n'?t\b|\bnot\b).{0,50}"
-    r"\b(?:say|call\w*|mark\w*|count\w*|flag\w*|decide|fakes?|forged|forgery|impersonation|sure)\b"
-    r"|\b(?:warum|wieso|weshalb)\b.{0,40}\bnicht\b.{0,40}\b(?:gefälscht|fälschung|fake|falsch)"
-    r"|\bpourquoi\b.{0,40}\bpas\b.{0,40}\b(?:faux|fausse|truqu|fake|falsifi)"
-    r"|\bpor qué no\b.{0,50}\b(?:fals|fake)|\bperché non\b.{0,50}\b(?:fals|fake)"
-    r"|\bpor que não\b.{0,50}\b(?:fals|fake)|\bwaarom\b.{0,40}\bniet\b.{0,40}\b(?:nep|vals|fake)"
-    r"|\bdlaczego nie\b.{0,50}\b(?:fałsz|podrób|fake)",
+    r"^\W*(?:how come,? )?(?:why|warum|wieso|weshalb|pourquoi|por qu[eé]|perché|waarom|"
+    r"dlaczego)\b.{0,40}"
+    r"(?:n'?t\b|\b(?:not?|nicht|keine?|pas|non|não|niet|nie)\b).{0,50}\b(?:say|call|mark|count|flag|decide|"
+    r"fake|forge|impersonation|sure|gefälscht|fälschung|faux|fausse|truqu|fals|nep|vals|fałsz|podrób)",
     re.IGNORECASE,
 )
 _DELETION = re.compile(
@@ -275,7 +261,7 @@ def asks_about_a_folder(text: str) -> bool:
 
 
 _LISTS = re.compile(
-    r"\W*(?:(?:and|so|now|please|also)\W+)*(?:which|what|any|are|is|do|does|show|list|only|just|"
+    r"\W*(?:(?:and|so|now|please|also)\W+)*(?:which|what|any\w*|are|is|do|does|show|list|only|just|"
     r"give me|how many|filter|who|hits|those|the (?:ones|hits|fakes)|fakes|can you (?:show|list))\b"
     r"(?!.*\b(?:add|index|search|import|remove|delete|other than|outside|not|clear|regardless)\b)",
     re.IGNORECASE,
@@ -303,11 +289,13 @@ def plain_request(text: str) -> str | None:
         return NOTE
     if reasoned := order_with_reason(plain):
         return reasoned[0]
-    if named := next((name for name, asks in _BY_WORDS if asks(core)), ""):
+    if named := next((name for name, asks in _BY_WORDS if asks(core)), "") or kind_of(core):
         return named
     if asks_about_a_folder(core):
         return "filter_folder"
-    if listed := exception_order(core) or group_order(core) or list_question(core):
+    if listed := (
+        numbered_order(core) or exception_order(core) or group_order(core) or list_question(core)
+    ):
         return listed
     if _ORIGIN.search(plain):
         return "unanswerable"

@@ -4,11 +4,15 @@ The class says what is asked for; `slots` says about what; the state of the case
 missing. Pure: the same request in the same state gives the same plan.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from assistant.agent.requests import slots
+from assistant.agent.requests.conditions import decision_named
 from assistant.agent.requests.counts import parse_further, parse_top
+from assistant.agent.requests.file_names import name_words
+from assistant.agent.requests.groups import group_named, verdicts_named
 from assistant.agent.requests.instructions import ACTS, doubts, only_asks, orders
 from assistant.agent.requests.list_words import MOST_FORGED, PERCENTAGE
 from assistant.agent.requests.plain_requests import NOTE
@@ -17,6 +21,7 @@ from assistant.agent.requests.plans import (
     decisions,
     deletions,
     forgeries,
+    how_to,
     lists,
     originals,
     references,
@@ -62,7 +67,7 @@ def _plan(request: Request) -> Plan:
         request, planner = replace(request, name="sort_date"), _PLANNERS["sort_date"]
     if (told := references.not_searched_with(request)) is not None:
         return told
-    if request.name == "why":
+    if request.name in _ABOUT_A_HIT:
         request = forgeries.meant_by_its_percentage(request)
     missing = _missing(request)
     if missing is not None:
@@ -86,7 +91,8 @@ _ABOUT_THE_LIST = (
     "more", "fewer", "counts", "clear_filter", "filter_folder", "filter_after", "filter_before",
     "which_fake", "which_genuine", "which_inconclusive", "which_other", "which_copy", "export",
     "sort_date", "sort_forgery", "sort_identity", "sort_name", "sort_rank", "reviews",
-    MOST_FORGED, PERCENTAGE, CLAIM, DELETION, SEARCHED_WITH, *lists.BY_WORDS,
+    MOST_FORGED, PERCENTAGE, CLAIM, DELETION, SEARCHED_WITH, *lists.BY_WORDS, how_to.COMPLETE,
+    how_to.LEADING, how_to.RANKED,
 )  # fmt: skip
 _ABOUT_A_HIT = (
     "why", "where", "compare", "compare_hits", "describe", "sure", "same_person", "confirm",
@@ -157,7 +163,10 @@ def _find(request: Request) -> Plan:
     top = parse_top(request.text)
     if top is not None and lists.only_shortens(request, top):
         return lists.first_ones(request, top)
-    photos = references.photos_to_search(request)
+    photos, state = references.photos_to_search(request), request.state
+    ordered = state.new or top is not None or lists.orders_a_search(request.text)
+    if state.hits is not None and not ordered:
+        return lists.counts(request)  # a question keeps the list
     return call("find_person", photos=photos, **({} if top is None else {"top": top}))
 
 
@@ -169,6 +178,8 @@ def _fewer(request: Request) -> Plan:
 
 
 def _more(request: Request) -> Plan:
+    if re.match(r"\W*(?:and )?(?:are|is) there\b", request.text, re.IGNORECASE):
+        return how_to.PLANNERS[how_to.COMPLETE](request)
     count = parse_further(request.text)
     return call("more_hits", **({} if count is None else {"count": count}))
 
@@ -205,11 +216,24 @@ def _compare_hits(request: Request) -> Plan:
         named.append(request.state.last)
     if len(named) == 1:
         return _compare(request)
-    return call("compare_faces", first=named[0], second=named[1])
+    others = named[1 : 1 + MOST_COMPARED]
+    return Plan(
+        tuple(ToolCall("compare_faces", {"first": named[0], "second": it}) for it in others)
+    )
+
+
+MOST_COMPARED = 3
+"""Hits that are compared with the first one that is named."""
 
 
 def _same_person(request: Request) -> Plan:
-    """Of one hit its identity; two hits are compared with each other."""
+    """Of one hit or a group its identity; hits that are named are compared with each other."""
+    if slots.speaks_of_my_photo(request.text) or not slots.hits_named(
+        request.text, replace(request.state, last="")
+    ):
+        group = group_named(request.text, request.listed, request.state, request.shown)
+        named = group or slots.hits_named(request.text, request.state)
+        return Plan(text=" ".join(f"[{it}.P1]." for it in named[: lists.MOST_WORDED]))
     two = len(slots.hits_named(request.text, request.state)) > 1
     return _compare_hits(request) if two else Plan(text=f"[{_hit(request)}.P1].")
 
@@ -234,16 +258,31 @@ def _file_facts(request: Request) -> Plan:
     return Plan(tuple(ToolCall("file_facts", {"image": each}) for each in named))
 
 
+def _export(request: Request) -> Plan:
+    """Reports in the formats named; they hold all hits, which is said to who wants some."""
+    some = verdicts_named(request.text) or decision_named(request.text)
+    formats = slots.formats_named(request.text)
+    return Plan(
+        tuple(ToolCall("export_report", {"format": each}) for each in formats),
+        note=phrases.WHOLE_REPORT if some else "",
+    )
+
+
 def _named_person(request: Request) -> Plan:
     """Before the first search, the person of that name is taken for the one in the photo."""
     state = request.state
     if not state.photos:
         return Plan(text=phrases.ASK_PHOTO)
     hit = slots.hits_named(request.text, replace(state, last=""))
-    return _find(request) if state.new or (state.hits is None and not hit) else _BY_PHOTO
-
-
-_BY_PHOTO = Plan(text=phrases.BY_PHOTO)
+    if state.new or (state.hits is None and not hit):
+        return _find(request)
+    said = {it.casefold() for it in re.findall(r"[^\W\d_]{4,}", request.text)}
+    word = next(
+        (it for it in name_words(n for h in request.listed for n in h.names) if it in said), ""
+    )
+    found = call("list_hits", name=word, stays=True) if word else None
+    found = found or originals.version_called(said, request.listed) or Plan()
+    return replace(found, text=f"{phrases.BY_PHOTO} {found.text}".strip())
 
 
 def _measure(request: Request) -> Plan:
@@ -259,12 +298,17 @@ def _term(request: Request) -> Plan:
 
 
 def _correction(request: Request) -> Plan:
-    """The previous turn's calls, for the hit that was meant."""
-    named = slots.hits_named(request.text, request.state)
+    """The previous turn's calls, for the hit that was meant; what it marked is taken back."""
+    meant = re.sub(r"\bnot (?:hit |number |h ?)?\d+", " ", request.text, flags=re.IGNORECASE)
+    named = slots.hits_named(meant, request.state)
     again = [call for call in request.state.before if call.handles]
     if not named or not again:
         return Plan(text=f"[hits.all]. {phrases.WHICH_HIT}")
-    return Plan(tuple(_about(call, named[0]) for call in again))
+    now = {(it.handle, it.decision) for it in request.listed}
+    marked = any((it.handles[0], it.arguments.get("decision")) in now for it in again)
+    taken_back = (ToolCall("undo", {}),) if marked else ()
+    meant_calls = {str(it): it for it in (_about(call, named[0]) for call in again)}
+    return Plan((*taken_back, *meant_calls.values()))
 
 
 def _about(call: ToolCall, hit: str) -> ToolCall:
@@ -273,11 +317,6 @@ def _about(call: ToolCall, hit: str) -> ToolCall:
         for key, value in call.arguments.items()
     }
     return ToolCall(call.name, arguments)
-
-
-def _outside(request: Request) -> Plan:
-    renames = slots.asks_for_a_case_name(request.text)
-    return Plan(text=phrases.RENAME_CASE if renames else phrases.OUTSIDE)
 
 
 def _then(*planners: Callable[[Request], Plan]) -> Callable[[Request], Plan]:
@@ -302,6 +341,7 @@ _BY_WORDS: Mapping[str, Callable[[Request], Plan]] = {
     REFERENCE: _search_again,
     SEARCHED_WITH: references.searched_with,
     **lists.BY_WORDS,
+    **how_to.PLANNERS,
 }
 """Of classes that no reading names."""
 
@@ -339,9 +379,7 @@ _PLANNERS: Mapping[str, Callable[[Request], Plan]] = {
     "hide": decisions.decided("hide"),
     "unmark": decisions.decided("unmark"),
     "undo": decisions.undo,
-    "export": lambda it: Plan(
-        tuple(ToolCall("export_report", {"format": each}) for each in slots.formats_named(it.text))
-    ),
+    "export": _export,
     "term": _term,
     "measure": _measure,
     "file_facts": _file_facts,
@@ -350,7 +388,7 @@ _PLANNERS: Mapping[str, Callable[[Request], Plan]] = {
     "gallery": lambda _: call("gallery_summary"),
     "greeting": _text(phrases.GREETING),
     "thanks": _text(phrases.THANKS),
-    "outside": _outside,
+    "outside": _text(phrases.OUTSIDE),
     "unanswerable": _text(phrases.UNANSWERABLE),
     "injection": _text(phrases.OBEDIENCE),
     "correction": _correction,

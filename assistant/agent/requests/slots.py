@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from assistant.agent.requests.counts import NUMBERS, in_digits, parse_top
 from assistant.agent.requests.state import CaseState
-from tools.agent_tools.handle_parsing import find_handles
 from tools.verdict.glossary import MEANINGS
 from tools.verdict.term_lookup import explain_term, glossary
 
@@ -66,7 +65,8 @@ _PHOTO = re.compile(
     rf"|\b(?:(?:my|our|meine?n?|unser|ma|mon|mi|minha)\s+(?P<mine>{'|'.join(_ORDINALS)}|zweites|"
     r"erstes|drittes)|"
     rf"(?P<given>{'|'.join(_ORDINALS)})\s+(?:reference|query|authentic|own))\s+"
-    r"(?:reference\s+|query\s+|own\s+)?(?:photo|picture|image|foto|bild|photographie)\b",
+    r"(?:reference\s+|query\s+|own\s+)?(?:photo|picture|image|foto|bild|photographie)\b"
+    rf"|\b(?P<reference>{'|'.join(_ORDINALS)})\s+(?:reference|query)\b(?!\s+\w+s\b)",
     re.IGNORECASE,
 )
 _FACT = re.compile(r"(?<![A-Za-z])([EPSG])\s?([1-9]\d?)\b", re.IGNORECASE)
@@ -143,15 +143,17 @@ def _numbers(text: str, count: int) -> list[int]:
         else:
             number = (match["handle"] or match["number"] or match["nth"]).lower()
             found.append(NUMBERS.get(number) or int(number))
-    # "hits 3 and 7", "H2 with 5"
-    for more in re.finditer(
-        r"\b(?:hits?|results?|numbers?|h)\s?#?\d{1,4}\s*(?:and|with|to|&|,|vs\.?|versus|against)\s*"
-        r"(?:hit\s+|number\s+|#|h)?(\d{1,4})\b",
-        text,
-        re.I,
-    ):
-        found.append(int(more[1]))
+    for several in _SEVERAL.finditer(text):
+        found += map(int, re.findall(r"\d+", several[0]))
     return found
+
+
+_SEVERAL = re.compile(
+    r"\b(?:hits?|results?|numbers?|h)\s?#?\d{1,4}(?:\s*(?:,\s*and|and|with|to|&|,|vs\.?|versus|"
+    r"against)\s*(?:hit\s+|number\s+|#|h)?\d{1,4}\b(?!\s?%))+",
+    re.IGNORECASE,
+)
+"""Hits after the first one need no word: "hits 3, 5 and 7", "H2 with 5"."""
 
 
 def photo_named(text: str, state: CaseState) -> str:
@@ -159,13 +161,20 @@ def photo_named(text: str, state: CaseState) -> str:
     match = _PHOTO.search(text)
     if match is None:
         return ""
-    said = match["nth"] or match["mine"] or match["given"]
+    said = match["nth"] or match["mine"] or match["given"] or match["reference"]
     number = (
         _ORDINALS[said.lower().removesuffix("s")]
         if said
         else int(match["handle"] or match["number"])
     )
     return f"Q{number}" if f"Q{number}" in state.photos else ""
+
+
+def speaks_of_my_photo(text: str) -> bool:
+    """Whether a text is about a photo that the user gave, without naming which."""
+    return (
+        re.search(r"\b(?:my|our) (?:\w+ )?(?:photo|picture|image|face)s?\b", text, re.I) is not None
+    )
 
 
 def without_photo(text: str, state: CaseState) -> str:
@@ -249,19 +258,6 @@ _POINTS = re.compile(
     r"\b(?:that|this|it|its|there|one|him|her|dies\w*|dazu|daran|hier|dort|das|celle|celui|cette|ça|"
     r"ese|esa|esta|ahí|quest[ao]|quell[ao]|ess[ae]|dit|deze|dat|tym|tego|nim|ta|to)\b",
     re.IGNORECASE,
-)
-
-
-def asks_for_a_case_name(text: str) -> bool:
-    """Whether the words are about the name of a case, which nothing in a conversation changes."""
-    return _CASE_NAME.search(text) is not None
-
-
-_CASE_NAME = re.compile(
-    r"\b(?:(?:re)?name|call) (?:the|this|my) (?:case|investigation)\b"
-    r"|\bname (?:of|for|to) (?:the|this|my) (?:case|investigation)\b"
-    r"|\b(?:case|investigation)(?:['’]s)? (?:a )?(?:new |different )?name\b",
-    re.I,
 )
 
 
@@ -353,19 +349,19 @@ def date_named(text: str) -> str:
     return ""
 
 
-def folder_named(text: str, folders: Sequence[str]) -> str:
-    """The folder that a text names: an existing one, or what stands in quotes; empty for none.
+def folders_named(text: str, folders: Sequence[str]) -> list[str]:
+    """The folders that a text names: existing ones, the longest name first, or one in quotes.
 
     `folders` are the names of the folders of the listed hits.
     """
     plain = _folder_words(text)
     existing = [it for it in folders if len(it) > 1 and f" {_folder_words(it)} " in f" {plain} "]
     if existing:
-        return max(existing, key=len)
+        return sorted(existing, key=len, reverse=True)
     if quoted := _QUOTED.search(text):
-        return quoted[1].strip()
+        return [quoted[1].strip()]
     called = _FOLDER.search(text)
-    return next((it for it in called.groups() if it), "") if called else ""
+    return [it for it in called.groups() if it][:1] if called else []
 
 
 def speaks_of_a_folder(text: str, folders: Sequence[str] | None = None) -> bool:
@@ -460,9 +456,3 @@ def formats_named(text: str) -> tuple[str, ...]:
 
 def _without_dates(text: str) -> str:
     return re.sub(r"\b(?:19|20)\d\d\b", " ", text)
-
-
-def named_outside(text: str, state: CaseState) -> tuple[str, ...]:
-    """Handles of hits that a text spells out and that do not exist."""
-    named = [it for it in find_handles(text) if it.startswith("H")]
-    return tuple(it for it in named if int(it[1:]) > (state.hits or 0))

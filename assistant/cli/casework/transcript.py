@@ -140,9 +140,10 @@ class TurnReporter:
     def _answer(self) -> tuple[CheckedSentence, ...]:
         """The answer; of a question in several parts, that to each part, in order."""
         said = [step.sentences for step in self._steps if isinstance(step, ModelText)]
-        parts = any(
-            isinstance(step, ToolCall) and step.id.startswith(READ_CALL_PREFIX)
+        parts = all(
+            step.id.startswith(READ_CALL_PREFIX)
             for step in self._steps
+            if isinstance(step, ToolCall)
         )
         return tuple(it for some in (said if parts else said[-1:]) for it in some)
 

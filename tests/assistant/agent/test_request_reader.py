@@ -13,6 +13,7 @@ from assistant.agent.agent import Agent
 from assistant.agent.model_stream import TextDelta
 from assistant.agent.requests.reader import Reading
 from assistant.case.record import Case
+from assistant.cli.casework.transcript import TurnReporter
 from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
 from assistant.report.pictures.map_files import write_map
 from prompts import phrases
@@ -313,3 +314,13 @@ def test_this_one_is_the_hit_that_was_opened_since_the_answer(agent: Agent, phot
     assert calls(turn(agent, "that one?")) == [("score_fake", {"image": "H2"})]
     agent.point_at("H999")
     assert calls(turn(agent, "and this one?")) == [("score_fake", {"image": "H2"})]
+
+
+def test_every_part_is_told_on_the_terminal(agent: Agent, photo: Path) -> None:
+    """Also where no tool was called for it."""
+    turn(agent, "look for her", [photo])
+    told = TurnReporter(agent, show=False)
+    told.turn("is the list complete, and which hit is the strongest?", [])
+    answer = told.to_json("")["answer"]
+    assert phrases.MAY_LACK in answer
+    assert phrases.ORDER_OF_HITS in answer

@@ -11,7 +11,7 @@ from assistant.agent.requests import slots
 from assistant.agent.requests.counts import NUMBERS, in_digits
 from assistant.agent.requests.groups import verdicts_named
 from assistant.agent.requests.list_words import FORGED_WORDS, GENUINE_WORDS, verdict_counted
-from assistant.agent.requests.plans.request import Plan, Request
+from assistant.agent.requests.plans.request import Plan, Request, call, verdicts_of
 from prompts import phrases
 from tools.verdict.handles import VERDICT_KEYS
 from tools.verdict.rule import VERDICTS, Verdict
@@ -36,7 +36,7 @@ _CLAIMED = (
 )
 _TAIL = (
     r"(?P<tail>(?:[, ]+(?:right|correct|yes or no|ja oder nein|yes|no|then|true|"
-    r"or not|isn't it|aren't they|(?:is|are)n't there|is it|"
+    r"or not|why|how come|says who|isn't it|aren't they|(?:is|are)n't there|is it|"
     r"are they|for sure|for certain|definitely|after all|i guess|i suppose|oder(?: nicht)?|"
     r"nicht wahr|stimmt's|n'est-ce pas|non|verdad|vero))*)"
 )
@@ -84,6 +84,15 @@ _FORMS = tuple(
 )
 
 
+_GIVEN = re.compile(
+    r"^\W*(?:(?:and|so|but)\W+)*(?:since|because|given that|seeing that|"
+    r"now that)\s+(?P<premise>[^,;]+?)"
+    r"(?:[,;]| (?=(?:i|we|you|then|there|it)\b)).+$",
+    re.IGNORECASE,
+)
+"""A premise of what follows it: "since none of these is a copy, I can leave that out"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What a question takes for granted: of hits, of a count, or of a group, a verdict.
@@ -107,6 +116,7 @@ def claim_of(text: str) -> Claim | None:
     "Is H3 fake?" asks openly; "is H3 definitely fake?" and "H3 is fake, right?" do not.
     """
     plain = in_digits(" ".join(text.replace("’", "'").split()))
+    plain = _GIVEN.sub(r"\g<premise>?", plain)
     for form in _FORMS:
         if (match := form.fullmatch(plain)) is not None:
             return _claim(match, plain)
@@ -186,10 +196,10 @@ def _of_hits(request: Request, claim: Claim) -> Plan:
     opening = next(iter(said)) if len(said) == 1 else "No, not of all of them."
     if claim.surely and opening == _YES:
         opening = "By the verdict, yes, but not for certain."
-    text = " ".join(f"[{it}.verdict], and [{it}.P2]." for it in found)
-    return Plan(
-        opening=opening, text=text, note=" ".join(dict.fromkeys(filter(None, said.values())))
-    )
+    why = opening.startswith(_YES) and re.search(r"\b(?:why|how come)\b", request.text, re.I)
+    reasons = call("score_fake", image=found[0]).calls if why else ()
+    note = " ".join(dict.fromkeys(filter(None, said.values())))
+    return Plan(reasons, opening=opening, text=verdicts_of(found), note=note)
 
 
 _YES = "Yes, by the verdict."

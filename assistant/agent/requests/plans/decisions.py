@@ -10,6 +10,7 @@ from assistant.agent.requests.groups import (
     group_named,
     leaves_out_unknown,
     names_verdicts,
+    numbered_order,
     ordered_act,
     restriction,
     verdicts_named,
@@ -34,8 +35,8 @@ _UNHIDES = re.compile(r"\bun-?hide\b|\bshow\b.{0,20}\bhidden\b", re.IGNORECASE)
 def order_of_a_group(request: Request) -> Plan | None:
     """Mark the listed hits with the verdict that an order names; None if it names no group.
 
-    Only a verdict says without doubt which hits are meant: of "the rest" or "the first three",
-    those that would be marked are named, and asked back; and so are those to hide, because
+    Only numbers and a verdict say without doubt which hits are meant: of "the rest" or "the first
+    three", those that would be marked are named, and asked back; and so are those to hide, because
     "without the copies" may want another list. Hidden hits stay hidden.
     """
     act = ordered_act(request.text) or (request.name if request.name in ACTS else "")
@@ -65,7 +66,7 @@ def order_of_a_group(request: Request) -> Plan | None:
         return Plan(text=f"[hits.{key}].", note=phrases.NOTHING_CHANGED)
     if not handles:
         return Plan(text="[hits.all].", note=f"None of them is meant. {phrases.NOTHING_CHANGED}")
-    if act != "hide" and names_verdicts(request.text):
+    if numbered_order(request.text) or (act != "hide" and names_verdicts(request.text)):
         stay = f"Hidden before and left so: {join_with_and(left)}." if left else ""
         return replace(_marks(handles, _DECISIONS[act]), note=stay)
     asked = proposal(act, handles)

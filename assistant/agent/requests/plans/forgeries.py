@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from assistant.agent.requests import slots
 from assistant.agent.requests.list_words import asks_which_is_more_forged
-from assistant.agent.requests.plans.request import Plan, Request, call
+from assistant.agent.requests.plans.request import Plan, Request, call, verdicts_of
 from assistant.agent.requests.state import ListedHit
 from prompts import phrases
 from tools.verdict.clauses import join_with_and
@@ -21,7 +21,7 @@ def ranking(request: Request) -> Plan | None:
     known = {hit.handle: hit for hit in request.listed if hit.handle in named}
     if len(named) < 2 or len(known) < len(named):
         return None
-    text = " ".join(f"[{handle}.verdict], and [{handle}.P2]." for handle in named)
+    text = verdicts_of(named)
     asked = {hit.question for hit in known.values()}
     if len(asked) == 1 and "" not in asked:
         return Plan(text=text, note=f"{phrases.SAME_QUESTION} {asked.pop()}.")

@@ -7,14 +7,18 @@ from dataclasses import replace
 from assistant.agent.requests import slots
 from assistant.agent.requests.conditions import decision_named, limits_named, numbers_left
 from assistant.agent.requests.file_names import name_named
+from assistant.agent.requests.groups import group_named
+from assistant.agent.requests.instructions import only_asks
 from assistant.agent.requests.list_words import (
     ALIKE,
     FORGED_OTHERS,
     NAMED_FILES,
+    NAMED_HITS,
     UNASSESSED,
     verdict_counted,
 )
-from assistant.agent.requests.plans.request import Plan, Request, call
+from assistant.agent.requests.plans.request import Plan, Request, call, verdicts_of
+from assistant.conversation.steps import ToolCall
 from prompts import phrases
 from tools.verdict.clauses import join_with_and
 from tools.verdict.handles import quote_untrusted
@@ -53,6 +57,11 @@ _SEARCH = re.compile(
 )
 
 
+def orders_a_search(text: str) -> bool:
+    """Whether a text orders a search, and does not only ask about the one that was made."""
+    return _SEARCH.search(text) is not None and not only_asks(text)
+
+
 def only_shortens(request: Request, count: int) -> bool:
     """Whether a request for so many hits wants some of those found, and no new search: "top 3"."""
     state = request.state
@@ -66,7 +75,7 @@ def first_ones(request: Request, count: int) -> Plan:
     first = shown[:count]
     said = "hit" if len(first) == 1 else "hits"
     return Plan(
-        text=" ".join(f"[{it}.verdict], and [{it}.P2]." for it in first[:MOST_WORDED]),
+        text=verdicts_of(first[:MOST_WORDED]),
         opening=f"First {said} of {len(shown)} as listed now: {join_with_and(first)}.",
         note=phrases.LIST_KEPT,
     )
@@ -74,6 +83,13 @@ def first_ones(request: Request, count: int) -> Plan:
 
 MOST_WORDED = 10
 """Hits that are described one by one in an answer."""
+
+
+def named_ones(request: Request) -> Plan:
+    """The hits that are named one by one, in words: no filter lists them alone."""
+    named = group_named(request.text, request.listed, request.state, request.shown)
+    named = named or [*slots.hits_named(request.text, request.state)]
+    return Plan(text=verdicts_of(named[:MOST_WORDED]), note=phrases.LIST_KEPT)
 
 
 def of_a_question(plan: Plan) -> Plan:
@@ -87,10 +103,12 @@ def of_a_question(plan: Plan) -> Plan:
 
 def of_folder(request: Request) -> Plan:
     """The hits in a folder."""
-    folder = slots.folder_named(request.text, request.folders)
-    if not folder:
+    folders = slots.folders_named(request.text, request.folders)
+    if not folders:
         return Plan(text=phrases.WHICH_FOLDER)
-    return call("list_hits", folder=folder, **_verdict_beside(request.text))
+    wanted = folders if only_asks(request.text) else folders[:1]
+    beside = _verdict_beside(request.text)
+    return Plan(tuple(ToolCall("list_hits", {"folder": it, **beside}) for it in wanted))
 
 
 def _verdict_beside(text: str) -> dict[str, str]:
@@ -117,11 +135,16 @@ def dated(side: str) -> Planner:
 
 def counts(request: Request) -> Plan:
     """The count that is asked for stands first, then all counts; of a folder or date, its hits."""
-    if slots.speaks_of_a_folder(request.text, request.folders):
+    if slots.speaks_of_a_folder(request.text, request.folders) or (
+        len(slots.folders_named(request.text, request.folders)) > 1
+    ):
         return of_folder(request)
     if slots.date_named(request.text):
         return dated("after")(request)
     verdict = verdict_counted(request.text)
+    if re.search(r"\b(?:summar|sum up|overview|recap|tl;?dr)", request.text, re.IGNORECASE):
+        found = "[S8]. [hits.impersonation]. [hits.inconclusive]. [hits.copy]."
+        return Plan(text=f"{found} {phrases.NO_PROOF}")
     if not verdict:
         return Plan(text="[S8].")
     beside = " [hits.forged_others]." if verdict == "impersonation" else ""
@@ -137,6 +160,7 @@ BY_WORDS: Mapping[str, Planner] = {
     NAMED_FILES: lambda it: call("list_hits", name=name_named(it.text)),
     ALIKE: lambda _: Plan(text="[hits.alike]. [hits.copy]."),
     UNASSESSED: lambda _: Plan(text="[hits.unassessed]."),
+    NAMED_HITS: named_ones,
     FORGED_OTHERS: lambda _: Plan(text="[hits.forged_others]. [hits.impersonation]."),
 }
 """Planners of questions that only words name, and no reading."""

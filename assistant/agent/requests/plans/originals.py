@@ -1,9 +1,10 @@
 """Questions after the original of a hit: the photograph that a forgery was made from."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from assistant.agent.requests import slots
+from assistant.agent.requests.file_names import name_words
 from assistant.agent.requests.plans.request import Plan, Request, call
 from assistant.agent.requests.state import ListedHit
 from prompts import phrases
@@ -16,31 +17,23 @@ ORIGINAL = "original"
 
 _OF_A_QUERY_PHOTO = describe_question("same_photo")
 
-_PICTURE = r"(?:photo(?:graph)?|picture|image|file|one|hit|version|bild|foto)"
 _THE_ORIGINAL = (
-    rf"(?:the |an? |its |any )?(?:original|unaltered|unedited|source|template)(?: {_PICTURE})?"
-)
-_OF_IT = (
-    r"(?: (?:of|for|behind|to) (?:(?:hit |h ?)\d+|it|this|that|(?:this|that|the) (?:one|hit|fake|"
-    r"forgery|picture|photo|image)))"
+    r"(?:\b(?:the|its|any|which|what|an|das)|'s) (?:original|unaltered|unedited|source|template)\b"
 )
 _HIT = r"(?:(?:hit |h ?)\d+|it|this|this one)"
 _MADE = r"(?:made|created|forged|built|generated|swapped|taken|altered|copied|derived)"
 _ORIGINAL = re.compile(
-    rf"\W*(?:(?:and|so|please|ok(?:ay)?)\W+)*(?:"
-    rf"(?:which|what|where)(?: {_PICTURE})?(?: of (?:them|these|the hits|the two))?(?:'s| is| was| "
-    rf"might be| could be) {_THE_ORIGINAL}{_OF_IT}?"
-    rf"|(?:is|are) (?:there )?{_THE_ORIGINAL}{_OF_IT}(?: (?:here|there|(?:in|among) .{{1,30}}))?"
-    rf"|(?:do you (?:have|know|see)|have you (?:got|found)|can you (?:find|show(?: me)?)|find|"
-    rf"show(?: me)?) {_THE_ORIGINAL}{_OF_IT}"
-    rf"|(?:which|what)(?: {_PICTURE})? (?:is|was) {_HIT} {_MADE} (?:from|of|out of)"
-    rf"|(?:from|out of) (?:which|what)(?: {_PICTURE})? (?:is|was) {_HIT} {_MADE}"
-    rf"|(?:where|which|what)(?:'s| is) {_HIT}'s original(?: {_PICTURE})?"
-    rf"|(?:show(?: me)?|put|compare) {_HIT} (?:next to|beside|with|to|alongside|and|against) "
-    rf"its (?:original|source|unaltered|unedited)(?: {_PICTURE})?"
-    rf"|where (?:does|did) {_THE_ORIGINAL}{_OF_IT} come from"
-    r"|(?:welches|was|wo) ist das original(?: (?:von|zu) (?:h ?\d+|diesem(?: bild)?))?"
-    r")(?: then| please)?\W*",
+    r"(?!.*\b(?:in|with|restore) the original\b|.*\boriginal (?:file|name|size|date|title))"
+    rf"(?=.*(?:{_THE_ORIGINAL}|\b{_HIT} {_MADE} (?:from|of|out of)|\b(?:from|out of) (?:which|"
+    rf"what)\b.*"
+    rf"\b{_MADE}))\W*(?:(?:and|so|please|ok(?:ay)?)\W+)*"
+    r"(?:which\b|what\b|where\b|how (?:do|can) (?:i|we|you) (?:know|tell)\b|from\b|out of|"
+    r"welches\b|was\b|"
+    rf"wo\b|(?:is|are) (?={_HIT}|there (?:an?|any) |the original (?:of|here|there|in|among))|"
+    rf"do you (?=have|"
+    r"know|see)|have you|can you (?=find|show)|find|(?:show(?: me)?|put|compare) (?=.*\bits\b|"
+    r".*\d's|the "
+    r"original of))[^;!]{0,110}",
     re.IGNORECASE,
 )
 
@@ -92,6 +85,12 @@ def _all_versions(listed: Sequence[ListedHit]) -> Plan:
     ]
     text = " ".join(f"[{it.handle}.E37]." for it in proven)
     return Plan(opening=" ".join(told), text=text, note=FIRST_PUBLISHED)
+
+
+def version_called(words: Collection[str], listed: Sequence[ListedHit]) -> Plan | None:
+    """The two versions of a photograph of which one's file is called by a word; None if none is."""
+    hit = next((it for it in listed if {*words} & {*name_words(it.versions)}), None)
+    return _versions(hit, listed) if hit else None
 
 
 def _versions(hit: ListedHit, listed: Sequence[ListedHit]) -> Plan | None:

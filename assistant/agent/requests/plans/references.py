@@ -47,8 +47,9 @@ _NAMED_SO = rf"(?:(?:reference|query) {_PHOTOS}|references)"
 _USED = re.compile(
     rf"\W*(?:(?:and|so|but)\W+)*(?:(?:with )?(?:which|what|how many)(?: of (?:the|my))? "
     rf"(?:{_NAMED_SO} (?:do|did|are|have|were|was|is)\b[^.!;]{{0,30}}"
-    rf"|{_PHOTOS} (?:do|did|are|have) (?:you|we) (?:now )?(?:us(?:e|ed|ing)|search(?:ed|ing)? with)"
-    rf"\b[^.!;]{{0,20}})"
+    rf"|{_PHOTOS}(?: of (?:mine|ours))? (?!.*\btrain)[^.!;]{{0,20}}\b(?:us(?:e|ed|ing)|"
+    rf"search(?:ed|ing)? "
+    rf"with)\b[^.!;]{{0,20}})"
     rf"|(?:which|what) are (?:my|the|our) {_NAMED_SO}(?: now)?"
     r"|(?:(?:which|what) (?:hits|ones) )?(?:did|have|are) you (?:now )?(?:find|found|us(?:e|ed|"
     r"ing)|search(?:ed|ing)?)\b[^.!;]{0,25}\b(?:both|(?:my|the|our) (?:first|second|third|other|"
@@ -59,8 +60,16 @@ _USED = re.compile(
 
 
 def asks_what_was_searched_with(text: str) -> bool:
-    """Whether a text asks which photos the latest search was with; it wants no new one."""
-    return _USED.fullmatch(text) is not None
+    """Whether a text asks which photos the latest search was with, or for one of them to go."""
+    return (_USED.fullmatch(text) or _DROPPED.search(text)) is not None
+
+
+_DROPPED = re.compile(
+    r"\b(?:drop|remove|omit|exclude|leave out|forget|without|ignore|take out|delete)\b.{0,20}"
+    r"\b(?:q ?\d+|(?:reference|query)(?: (?:photo|picture|image))?|(?:my|"
+    r"our) (?:\w+ )?(?:photo|picture))\b",
+    re.IGNORECASE,
+)
 
 
 def searched_with(request: Request) -> Plan:
@@ -69,7 +78,8 @@ def searched_with(request: Request) -> Plan:
         return Plan(text="[hits.all].")
     several = len(request.state.searched) > 1
     together = " All hits were found with them together." if several else ""
-    return Plan(opening=f"{_latest(request)}{together}")
+    names = phrases.NAME_PHOTOS if _DROPPED.search(request.text) else ""
+    return Plan(opening=f"{_latest(request)}{together}", note=names)
 
 
 def _latest(request: Request) -> str:

@@ -1,6 +1,6 @@
 """A request as it was read, and the plan that answers it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assistant.agent.requests.state import CaseState, ListedHit
@@ -48,6 +48,11 @@ GROUP_CLASSES = (
     "clear_filter", "confirm", "reject", "hide", "unmark",
 )  # fmt: skip
 """Classes as which an order about a group of hits may be read."""
+
+
+def verdicts_of(hits: Iterable[str]) -> str:
+    """Citations of the verdicts of hits, each beside its probability of a forgery."""
+    return " ".join(f"[{it}.verdict], and [{it}.P2]." for it in hits)
 
 
 def call(tool: str, /, **arguments: object) -> Plan:

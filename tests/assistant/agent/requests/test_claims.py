@@ -48,6 +48,8 @@ def answered(text: str, counts: dict[str, int] | None = None) -> Plan:
         ("H1 is real, isn't it?", "No, not by the verdict.", "[H1.verdict]"),
         ("H1 is fake, right?", "Yes, by the verdict.", "[H1.P2]"),
         ("is H1 definitely fake?", "By the verdict, yes, but not for certain.", "[H1.P2]"),
+        ("H4 is fake, why?", "No, not by the verdict.", "[H4.verdict]"),
+        ("since none of them is a copy, I can skip that", "No.", "[hits.copy]."),
         ("so it is a fake?", "No, that stays open.", "[H2.verdict]"),
         ("does that mean H3 is not fake?", "No, that is not shown.", "[H3.verdict]"),
         ("H1 and H2 are fakes, right?", "No, not of all of them.", "[H2.verdict]"),

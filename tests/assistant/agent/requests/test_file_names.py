@@ -12,6 +12,7 @@ LISTED = (
     ListedHit("H2", "other", names=("Portrait.JPG", "copy of it.jpg")),
     ListedHit("H3", "other", names=("scan7.png",)),
     ListedHit("H4", "other", names=("scan7.jpg",)),
+    ListedHit("H5", "other", names=("Ada_King_02.jpg",)),
 )
 
 
@@ -26,6 +27,8 @@ LISTED = (
         ("compare my.png with H2", "compare Q1 with H2"),
         ("is Scan7.JPG real?", "is H4 real?"),
         ("what is E4 in H3", "what is E4 in H3"),
+        ("hide Ada King", "hide H5"),
+        ("who is the king?", "who is the king?"),
     ],
 )
 def test_a_name_stands_for_its_hit(text: str, read: str) -> None:

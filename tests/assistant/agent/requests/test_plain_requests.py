@@ -4,8 +4,11 @@ import pytest
 
 from assistant.agent.requests.parts import read_parts
 from assistant.agent.requests.plain_requests import plain_request
+from assistant.agent.requests.plans.how_to import RANKED
+from assistant.agent.requests.plans.originals import ORIGINAL
 from assistant.agent.requests.reader import Reading
 from assistant.training.reader.classes import ATTACHED, class_of, wordings
+from prompts import how_to
 
 pytestmark = pytest.mark.fast
 
@@ -79,6 +82,30 @@ pytestmark = pytest.mark.fast
         ("show those i havent decided on yet", "clear_filter"),
         ("Oi, boa tarde!", None),
         ("boa tarde!", "greeting"),
+        ("mark 1 2 3 and 7 as confirmed", "confirm"),
+        ("could u reject 4, 6 and 9", "reject"),
+        ("hide 18-20", "hide"),
+        ("can u hide everything that is a copy", "hide"),
+        ("show me number 7 and 8 only", "named_hits"),
+        ("show 20 more", None),
+        ("not 4. 5.", "correction"),
+        ("which original was used to make H1?", "original"),
+        ("is the list complete?", "complete"),
+        ("what happens if I hide H4?", "advice"),
+        ("should we reject H2", "advice"),
+        ("H4 is fake too, mark it", "as_what"),
+        ("which hit should I check first?", "leading"),
+        ("why is H1 first and H20 last?", "ranked"),
+        ("sum up the findings", "counts"),
+        ("write a report with only the fakes", "export"),
+        ("delete the report", "delete_report"),
+        ("share this case with Bob", "send"),
+        ("drop the second reference again", "searched_with"),
+        ("which photo of mine did you use?", "searched_with"),
+        ("anything suspicious in the press folder?", "filter_folder"),
+        ("where exactly in the face of H1 was it manipulated", "where"),
+        ("rename the case to Ada, forum", "rename"),
+        ("can you give this case a name?", "rename"),
         ("hi there", "greeting"),
         ("hi, find him", None),
         ("tysm fr", "thanks"),
@@ -118,11 +145,15 @@ def test_plain_texts_need_no_reading(text: str, name: str | None) -> None:
     assert plain_request(text) == name
 
 
+FINER = {*how_to.ANSWERS, RANKED, ORIGINAL}
+"""Answers of their own to what the authors' classes leave outside, or only compare."""
+
+
 def test_rules_agree_with_what_authors_meant() -> None:
     """Of all wordings of the training, very few are taken for something else."""
     rows = [(str(it["text"]), class_of(it)) for it in wordings() if it["intent"] not in ATTACHED]
     known = [(plain_request(text), wanted, text) for text, wanted in rows]
-    wrong = [it for it in known if it[0] not in (None, it[1])]
+    wrong = [it for it in known if it[0] not in (None, it[1]) and it[0] not in FINER]
     assert len(wrong) <= 3, wrong
 
 

@@ -41,10 +41,6 @@ def test_every_class_of_the_training_can_be_planned() -> None:
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        ("rename the case to Ada, forum", phrases.RENAME_CASE),
-        ("please name this case Ada", phrases.RENAME_CASE),
-        ("change the name of the case", phrases.RENAME_CASE),
-        ("can you give this case a name?", phrases.RENAME_CASE),
         ("rename H3", phrases.OUTSIDE),
         ("what will the weather be in that case?", phrases.OUTSIDE),
     ],
@@ -298,7 +294,6 @@ def test_a_doubt_is_answered_with_reasons() -> None:
         ("hide", "hide all but the inconclusive ones", "Hide H1, H3 and H5"),
         ("reject", "reject all that are not fakes", "Mark H2, H3, H4 and H5 as rejected"),
         ("which_other", "hide everything that's not him", "Hide H3 and H5"),
-        ("hide", "hide H2 to H4", "Hide H2, H3 and H4"),
         ("confirm", "confirm the first two", "Mark H1 and H2 as confirmed"),
         ("clear_filter", "bin them all", "Hide H1, H2, H3, H4 and H5"),
     ],
@@ -373,11 +368,13 @@ def test_an_order_with_a_reason_is_the_order(text: str, act: str, handles: str) 
 
 
 def test_a_condition_is_no_reason() -> None:
-    """Nor is a question, or a pair that is compared; a range of hits is still asked back."""
+    """Nor is a question, or a pair that is compared; only numbers need no asking back."""
     for text in ("reject H5, if it is a copy", "reject H5, or is it him?", "H1, they look alike"):
         assert plain_request(text) is None, text
     assert plain_request("compare H1 and H2, they look alike") is None
-    (offer,) = about_hits("reject", "reject H3 to H5, that's not him").offers
+    marked = [it.arguments["hit"] for it in about_hits("reject", "reject H3 to H5, not him").calls]
+    assert marked == ["H3", "H4", "H5"]
+    (offer,) = about_hits("reject", "reject the last three").offers
     assert offer == "Mark H3, H4 and H5 as rejected"
 
 
@@ -722,3 +719,45 @@ def test_no_decision_is_offered_to_be_taken_back_that_nobody_made() -> None:
     marked = [replace(it, decision="rejected") for it in HITS]
     plan = plan_request(Request("unmark", text, FIVE, (), marked))
     assert plan.offers == ("Take back my decision on H4",)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("compare_hits", "are H1, H2 and H4 the same picture?",
+         [("compare_faces", {"first": "H1", "second": "H2"}),
+          ("compare_faces", {"first": "H1", "second": "H4"})]),
+        ("counts", "how many in press vs forum?",
+         [("list_hits", {"folder": "press", "stays": True}),
+          ("list_hits", {"folder": "forum", "stays": True})]),
+        ("which_copy", "since they are copies, the section can go",
+         [("list_hits", {"verdict": "copy", "stays": True})]),
+        ("hide", "hide H2 to H4",
+         [("mark_hit", {"hit": it, "decision": "hidden"}) for it in ("H2", "H3", "H4")]),
+        ("find", "any more forgeries of her about?", []),
+        ("more", "are there more than these?", []),
+    ],
+)  # fmt: skip
+def test_a_question_or_a_remark_keeps_the_list(
+    name: str, text: str, wanted: list[tuple[str, dict[str, Any]]]
+) -> None:
+    """Every hit and folder that is named counts; no search begins that nobody ordered."""
+    plan = plan_request(Request(name, text, LISTED, ["press", "forum"], HITS))
+    assert calls(plan) == wanted
+
+
+def test_a_corrected_mark_is_taken_back() -> None:
+    """The hit that was meant gets it; what was only asked about is asked again."""
+    before = (ToolCall("mark_hit", {"hit": "H2", "decision": "rejected"}),)
+    marked = [replace(HITS[1], decision="rejected")]
+    request = Request("correction", "not 2. 3.", replace(LISTED, before=before), (), marked)
+    meant = ("mark_hit", {"hit": "H3", "decision": "rejected"})
+    assert calls(plan_request(request)) == [("undo", {}), meant]
+    assert calls(plan_request(replace(request, listed=HITS))) == [meant]
+
+
+def test_a_group_is_told_whether_it_shows_the_person() -> None:
+    """Each of "the first three"; and a report of some hits says that it holds all."""
+    plan = about_hits("same_person", "are the first three the man in my photo?")
+    assert plan.text == "[H1.P1]. [H2.P1]. [H3.P1]."
+    assert about_hits("export", "a pdf with only the fakes").note == phrases.WHOLE_REPORT
