@@ -51,9 +51,10 @@ _END = re.compile(
     rf"\b(?P<end>first|top|last|bottom)\s+(?!(?:1|one)\b)(?P<count>\d+|{'|'.join(NUMBERS)})\b",
     re.IGNORECASE,
 )
-_RANGE = re.compile(
-    r"\bh?(\d{1,4})\s*(?:to|through|until|till|bis|-|–|à|al?)\s*h?(\d{1,4})\b", re.IGNORECASE
-)
+TO = r"(?:to|thro?u(?:gh)?|until|till|bis|-|–|à|al?)"
+"""Between the first and the last number of a range."""
+
+_RANGE = re.compile(rf"\bh?(\d{{1,4}})\s*{TO}\s*h?(\d{{1,4}})\b", re.IGNORECASE)
 _MARKED_AS = re.compile(
     r"\b(?:(?:as|als)\b(?! well)|to (?:confirmed|rejected|hidden)).*$", re.IGNORECASE | re.DOTALL
 )
@@ -110,7 +111,7 @@ def numbered_order(text: str) -> str:
 
 
 _BESIDE_NUMBERS = (
-    r"h|nr|hit|to|thr(?:o?u|ough)|bis|und|can|could|will|would|u|need|both|again|decisions?|hiding|my|for|"
+    rf"h|nr|hit|{TO}|und|can|could|will|would|u|need|both|again|decisions?|hiding|my|for|"
     r"take|back|reset|set|label|(?:un)?(?:mark|hide|reject|confirm)|markiere?|drop|remove|dismiss|undo"
 )
 

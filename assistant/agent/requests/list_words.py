@@ -16,6 +16,7 @@ from assistant.agent.requests.conditions import (
 )
 from assistant.agent.requests.file_names import name_named
 from assistant.agent.requests.groups import (
+    TO,
     counts_from_an_end,
     ordered_act,
     restriction,
@@ -139,9 +140,9 @@ _THESE_HITS = re.compile(
     r"see|display|give|"
     r"view|zeige?|only|just|nur)(?: (?:me|mir|us|only|just|nur))*(?P<hit>(?:[ ,]+(?:(?:hits?|"
     r"numbers?|nos?\.?|"
-    r"the|and|&|und|with|h)\s?)*#?\d{1,4}(?:\s?(?:-|–|to)\s?h?\d{1,4}\b)?(?![\w%]| (?:%|more|"
+    rf"the|and|&|und|with|h)\s?)*#?\d{{1,4}}(?:\s?{TO}\s?h?\d{{1,4}}\b)?(?![\w%]| (?:%|more|"
     r"hits|results|"
-    r"fakes|best)\b)){2,}|(?<=only) (?:hit |h)\d+| h?\d+\s?(?:-|–|to)\s?h?\d+\b))"
+    rf"fakes|best)\b)){{2,}}|(?<=only) (?:hit |h)\d+| h?\d+\s?{TO}\s?h?\d+\b))"
     r"(?:[ ,]+(?:only|alone|please|pls|again|now|together|side by side))*\W*",
     re.IGNORECASE,
 )

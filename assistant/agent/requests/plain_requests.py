@@ -9,6 +9,7 @@ import re
 from assistant.agent.requests import slots
 from assistant.agent.requests.conditions import is_a_condition
 from assistant.agent.requests.groups import (
+    TO,
     exception_order,
     numbered_order,
     ordered_act,
@@ -108,7 +109,7 @@ _WHOLE = tuple(
 
 _WITH_REASON = re.compile(
     rf"^(?P<order>(?:\w+(?: \w+)? )??"
-    rf"(?:h ?\d+ ?(?:-|–|to|bis) ?h? ?\d+|{_HITS})"
+    rf"(?:h ?\d+ ?{TO} ?h? ?\d+|{_HITS})"
     r"(?: (?:as |to )?(?:confirmed|rejected|hidden))?)"
     r"(?: ?[,;:.–—]+ ?| - | (?=(?:because|since|weil|denn)\b))"
     rf"(?!\W*(?:and|but(?! not)|or|if|unless|only|except|no|wait|und|aber|oder|wenn)\b)"

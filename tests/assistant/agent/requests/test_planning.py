@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from assistant.agent.requests.list_words import NAMED_HITS
 from assistant.agent.requests.plain_requests import plain_request
 from assistant.agent.requests.planning import known_classes, plan_request
 from assistant.agent.requests.plans.request import Plan, Request
@@ -324,6 +325,18 @@ def test_an_order_about_a_verdict_marks_its_hits(
     assert calls(about_hits(name, text)) == [
         ("mark_hit", {"hit": it, "decision": decision}) for it in handles.split()
     ]
+
+
+@pytest.mark.parametrize("word", ["thru", "through", "till", "until"])
+def test_a_range_holds_what_lies_between(word: str) -> None:
+    """However its two ends are joined."""
+    listed = [ListedHit(f"H{at}", "other") for at in range(1, 10)]
+    for text in (f"reject 3 {word} 5", f"reject hits 3 {word} 5"):
+        name = plain_request(text)
+        assert name == "reject"
+        plan = plan_request(Request(name, text, LISTED, listed=listed))
+        assert [it.arguments["hit"] for it in plan.calls] == ["H3", "H4", "H5"]
+    assert plain_request(f"show 3 {word} 5") == NAMED_HITS
 
 
 @pytest.mark.parametrize(
