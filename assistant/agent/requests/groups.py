@@ -70,7 +70,9 @@ _EXCEPT = re.compile(
     re.IGNORECASE,
 )
 _ONE = re.compile(r"\b(?:it|this one|that one|dies\w*)\b", re.IGNORECASE)
-_MARKED = r"(?:mark(?:iere?)?|set|flag|label)\b.{0,80}\b(?:as|to|als) (?:(?:an?|being) )?"
+_MARKED = (
+    r"(?:mark(?:iere?)?|set|flag|label|change|switch)\b.{0,80}\b(?:as|to|als) (?:(?:an?|being) )?"
+)
 _ORDERS = {
     "hide": rf"{_MARKED}(?:hidden|ausgeblendet)|hide|remove|delete|drop|bin|exclude|get rid of|"
     r"throw (?:out|away)|kick|clear|filter out|leave out|take|suppress|blende|versteck\w*|"
@@ -112,7 +114,8 @@ def numbered_order(text: str) -> str:
 
 _BESIDE_NUMBERS = (
     rf"h|nr|hit|{TO}|und|can|could|will|would|u|need|both|again|decisions?|hiding|my|for|"
-    r"take|back|reset|set|label|(?:un)?(?:mark|hide|reject|confirm)|markiere?|drop|remove|dismiss|undo"
+    r"take|back|reset|set|label|(?:un)?(?:mark|hide|reject|confirm)|markiere?|drop|remove|dismiss|undo|"
+    r"change|switch|from (?:confirmed|rejected|hidden)"
 )
 
 
