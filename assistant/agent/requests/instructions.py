@@ -39,9 +39,12 @@ def doubts(text: str) -> bool:
 
 
 def accepted(text: str, offered: Sequence[str]) -> str | None:
-    """What a text asks for: after "yes", the one offer of the answer before it; None after "no"."""
-    plain = text.strip()
-    if _NO.fullmatch(plain):
+    """What a text asks for: after "yes", the one offer of the answer before it; None after "no".
+
+    None also for an order to change nothing: "don't hide anything".
+    """
+    plain = text.strip().replace("’", "'")
+    if _NO.fullmatch(plain) or _NOTHING.fullmatch(plain):
         return None
     return offered[0] if len(offered) == 1 and _YES.fullmatch(plain) else text
 
@@ -194,6 +197,13 @@ _NOT_OWN = re.compile(
 """Reports, conditions and guesses, each up to the words that order something after it."""
 
 _NOT = r"(?:don'?t|do not|dont|never|won'?t|wouldn'?t|can'?t|cannot|not|nicht|no|ne|niet|nie)"
+_DENIABLE = {
+    "confirm": "confirm|mark|tick|accept|approv|validat|agree|bestätig|conf[ií]rm|conferm",
+    "reject": "reject|mark|dismiss|discard|verwerf|verwirf|rejet|rechaz|rifiut",
+    "hide": "hide|remov|delet|drop|bin|erase|ausblend|versteck|cache|ocult|nascond",
+    "undo": "revert|annul",
+    "export": "export",
+}
 _DENIED: Mapping[str, re.Pattern[str]] = {
     act: re.compile(
         rf"\b{_NOT}\s+(?:yet |going to |want to |want you to |ready to |have to |"
@@ -201,14 +211,16 @@ _DENIED: Mapping[str, re.Pattern[str]] = {
         rf"|\b(?:{verbs})\w*\s+(?:h\d+\s+)?(?:nicht|pas|niet)\b",
         re.IGNORECASE,
     )
-    for act, verbs in {
-        "confirm": "confirm|mark|tick|accept|approv|validat|agree|bestätig|conf[ií]rm|conferm",
-        "reject": "reject|mark|dismiss|discard|verwerf|verwirf|rejet|rechaz|rifiut",
-        "hide": "hide|remov|delet|drop|bin|erase|ausblend|versteck|cache|ocult|nascond",
-        "undo": "revert|annul",
-        "export": "export",
-    }.items()
+    for act, verbs in _DENIABLE.items()
 }
+_ANY_ACT = rf"(?:{'|'.join(_DENIABLE.values())}|blend|chang|änder)\w*"
+_NOTHING = re.compile(
+    rf"(?:(?:please|bitte)\W+)*(?:{_NOT}\s+{_ANY_ACT}\s+(?:anything|any(?: of them)?|rien|nada)"
+    rf"|{_ANY_ACT}\s+(?:nothing|nichts)|nichts\s+{_ANY_ACT})"
+    r"(?:\s+(?:else|yet|now|please|bitte|aus|more|hits?))*\W*",
+    re.IGNORECASE,
+)
+"""Orders that nothing be changed."""
 
 # -- the words of each action -----------------------------------------------------------------
 

@@ -83,3 +83,22 @@ def test_one_offer_is_accepted_or_declined() -> None:
     for said in ("no", "nope, leave it", "never mind"):
         assert accepted(said, ["Hide H2", "Hide H3"]) is accepted(said, []) is None
     assert accepted("yes but why", ["Hide H2"]) == "yes but why"
+
+
+@pytest.mark.parametrize(
+    ("text", "changes_nothing"),
+    [
+        ("Ne cache rien", True),
+        ("please don’t hide anything", True),
+        ("nichts ausblenden", True),
+        ("reject nothing yet", True),
+        ("don't hide H3", False),
+        ("hide anything that is a copy", False),
+        ("don't hide anything from press", False),
+    ],
+)
+def test_who_wants_nothing_changed_is_told_that_nothing_was(
+    text: str, changes_nothing: bool
+) -> None:
+    """Whatever a reading would make of the words."""
+    assert (accepted(text, []) is None) == changes_nothing
