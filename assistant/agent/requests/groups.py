@@ -52,8 +52,6 @@ _END = re.compile(
     re.IGNORECASE,
 )
 TO = r"(?:to|thro?u(?:gh)?|until|till|bis|-|–|à|al?)"
-"""Between the first and the last number of a range."""
-
 _RANGE = re.compile(rf"\bh?(\d{{1,4}})\s*{TO}\s*h?(\d{{1,4}})\b", re.IGNORECASE)
 _MARKED_AS = re.compile(
     r"\b(?:(?:as|als)\b(?! well)|to (?:confirmed|rejected|hidden)).*$", re.IGNORECASE | re.DOTALL
@@ -70,9 +68,7 @@ _EXCEPT = re.compile(
     re.IGNORECASE,
 )
 _ONE = re.compile(r"\b(?:it|this one|that one|dies\w*)\b", re.IGNORECASE)
-_MARKED = (
-    r"(?:mark(?:iere?)?|set|flag|label|change|switch)\b.{0,80}\b(?:as|to|als) (?:(?:an?|being) )?"
-)
+_MARKED = r"(?:mark(?:iere?)?|set|flag|label|change)\b.{0,80}\b(?:as|to|als) (?:(?:an?|being) )?"
 _ORDERS = {
     "hide": rf"{_MARKED}(?:hidden|ausgeblendet)|hide|remove|delete|drop|bin|exclude|get rid of|"
     r"throw (?:out|away)|kick|clear|filter out|leave out|take|suppress|blende|versteck\w*|"
@@ -115,7 +111,7 @@ def numbered_order(text: str) -> str:
 _BESIDE_NUMBERS = (
     rf"h|nr|hit|{TO}|und|can|could|will|would|u|need|both|again|decisions?|hiding|my|for|"
     r"take|back|reset|set|label|(?:un)?(?:mark|hide|reject|confirm)|markiere?|drop|remove|dismiss|undo|"
-    r"change|switch|from (?:confirmed|rejected|hidden)"
+    r"change|from (?:confirmed|rejected|hidden)"
 )
 
 

@@ -39,10 +39,7 @@ def doubts(text: str) -> bool:
 
 
 def accepted(text: str, offered: Sequence[str]) -> str | None:
-    """What a text asks for: after "yes", the one offer of the answer before it; None after "no".
-
-    None also for an order to change nothing: "don't hide anything".
-    """
+    """What a text asks for: after "yes", the one offer before it; None if nothing is to change."""
     plain = text.strip().replace("’", "'")
     if _NO.fullmatch(plain) or _NOTHING.fullmatch(plain):
         return None
@@ -220,7 +217,6 @@ _NOTHING = re.compile(
     r"(?:\s+(?:else|yet|now|please|bitte|aus|more|hits?))*\W*",
     re.IGNORECASE,
 )
-"""Orders that nothing be changed."""
 
 # -- the words of each action -----------------------------------------------------------------
 

@@ -59,6 +59,7 @@ _WHOLE = tuple(
          r"(?: (?:are|is|do|did|have|there|i|we|written|write|made|make|so|far|here))*", "reviews"),
         (r"undo (?:everything|all)(?: (?:of it|of that|that|i|we|have|did|done|marked|"
          r"changed|so|far|today|my|the|changes|decisions|marks|notes))*", "undo"),
+        (r"what (?:do|does)\b.{0,12} (?:colou?rs?|red|yellow) .{0,30}\bmaps?\b.{0,20}", "term"),
         (r"(?:let's )?(?:start|begin) (?:over|again|afresh|anew)", "clear_filter"),
         (r"(?:delete|erase|wipe|destroy) (?:this|the|my)(?: whole| entire)? "
          r"(?:case|chat|conversation|session)(?: for good| permanently)?", "about_privacy"),
@@ -137,9 +138,11 @@ NOTE = "note"
 """A class that no reading names: only words that plainly dictate a note are one."""
 
 _NOTED = re.compile(
-    r"^\W*(?:please\s+)?(?:(?:add|write|keep|make|put|leave|take)\s+)?(?:(?:an?|this|my|the)\s+)?"
-    r"(?:notes?|comment)\s+(?:for|on|to|about|beside)\s+(?P<hit>[^:\"“'‘]{1,30}?)\s*"
-    r"(?:,?\s*(?:saying|that (?:says|reads)|reading|with the (?:words|text))\b\s*:?|:)\s*"
+    r"^\W*(?:please\s+)?(?:(?P<down>(?:write|jot|note)\s+down\s+that\s+)|"
+    r"(?:(?:add|write|keep|make|put|leave|take)\s+)?(?:(?:an?|this|my|the)\s+)?"
+    r"(?:notes?|comment)\s+(?:for|on|to|about|beside)\s+)(?P<hit>[^:\"“'‘]{1,30}?)\s*"
+    r"(?(down)(?:(?<=\d\s)|(?<=\bit\s))|(?:,?\s*(?:saying|that (?:says|reads)|"
+    r"reading|with the (?:words|text))\b\s*:?|:))\s*"
     rf"(?:(?P<quoted>{QUOTED})(?P<rest>.*)|(?P<text>[^\"“'‘\s].*))$",
     re.IGNORECASE | re.DOTALL,
 )

@@ -120,6 +120,8 @@ def test_every_plan_is_sound_in_every_state(name: str, state: CaseState) -> None
          [("note_hit", {"hit": "H4", "text": "ask Ada. Is H2 fake?"})]),
         ("note", "add a note to the second hit: hide it",
          [("note_hit", {"hit": "H2", "text": "hide it"})]),
+        ("note", "write down that H5 came from Telegram",
+         [("note_hit", {"hit": "H5", "text": "came from Telegram"})]),
         ("note", "delete the note", [("note_hit", {"hit": "H5", "text": ""})]),
         ("why", "the third one from the bottom", [("score_fake", {"image": "H10"})]),
         ("why", "why is the second to last one a copy?", [("score_fake", {"image": "H11"})]),
