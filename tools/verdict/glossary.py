@@ -308,8 +308,8 @@ _MEASURE_TERMS: _Rows = (
     ),
     (
         "heat map",
-        "A map over the face: brighter places raised the forgery score more. It shows something "
-        "only where it is stronger than on 95 % of authentic photos.",
+        "A map over the face: red places raised the forgery score most, yellow ones less, grey "
+        "ones not. It shows something only where it is stronger than on 95 % of authentic photos.",
     ),
     (
         "Grad-CAM|attention rollout",

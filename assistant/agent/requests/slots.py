@@ -404,6 +404,7 @@ def fact_named(text: str) -> str:
 
 def term_named(text: str) -> str:
     """The glossary's term that a text is about; else what stands in quotes, or its last words."""
+    text = re.sub(r"\b(?:the|this|that|these|those) maps?\b", "heat map", text)  # mAP is another
     quoted = _QUOTED.search(text)
     if quoted and explain_term(quoted[1]):
         return quoted[1]

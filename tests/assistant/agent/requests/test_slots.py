@@ -136,6 +136,8 @@ def test_folders_are_those_that_exist(text: str, folder: str) -> None:
         ("what does inconclusive mean?", "inconclusive"),
         ("what does the verdict copy mean", "copy"),
         ("heat map??", "heat map"),
+        ("what do the colors in the map mean?", "heat map"),
+        ("what is the mAP of the search?", "mAP"),
         ('you wrote "logit". come again?', "logit"),
         ("explain flibbertigibbet please", "flibbertigibbet"),
     ],
