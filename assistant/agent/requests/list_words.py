@@ -31,7 +31,7 @@ from tools.verdict.rule import Verdict
 
 NAMED_FILES, NAMED_HITS, ALIKE, UNASSESSED = "named_files", "named_hits", "alike", "unassessed"
 FORGED_OTHERS, MOST_FORGED = "forged_others", "most_forged"
-PERCENTAGE = "percentage"
+PERCENTAGE, NOT_FORGED = "percentage", "not_forged"
 
 FORGED_WORDS = (
     rf"(?:{FAKE_WORDS}|gefälscht\w*|fälschung\w*|manipuliert\w*|verändert\w*|truqu\w+|falsifi\w+|"
@@ -118,6 +118,8 @@ def list_question(text: str) -> str:
     if not _ASKS.match(text) or ordered_act(text) or len(find_handles(text)) > 1:
         return ""
     forged = re.search(rf"\b{FORGED_WORDS}", text, re.IGNORECASE) is not None
+    if forged and _CLAIMS_NOT.search(text) and not find_handles(text):
+        return NOT_FORGED
     if _OPEN.search(text) and not forged:
         return "counts" if _COUNTS.search(text) else UNASSESSED
     if _COUNTS.match(text) and verdict_counted(text) and adds_nothing(_without_verdicts(text)):
@@ -228,6 +230,11 @@ _NOT = re.compile(r"\b(?:not|nicht|pas)\b|n['’]t\b", re.IGNORECASE)
 _DENIED = re.compile(
     r"(?:\bnot|n['’]t|\bun|\bnicht|\bpas)[ -]?(?:(?:an?|really|actually) )?"
     rf"(?:{FORGED_WORDS}|{GENUINE_WORDS})",
+    re.IGNORECASE,
+)
+_CLAIMS_NOT = re.compile(
+    r"(?:(?<!did i )\bnot|\bnever|\bavoid|(?<!did)n['’]t)\b.{0,20}\b(?:publish|call|accus|report|"
+    rf"mark\b|present|print).{{0,25}}\b{FORGED_WORDS}|\bnicht als {FORGED_WORDS}",
     re.IGNORECASE,
 )
 _VERDICT_WORDS = re.compile(

@@ -14,6 +14,7 @@ from assistant.agent.requests.list_words import (
     FORGED_OTHERS,
     NAMED_FILES,
     NAMED_HITS,
+    NOT_FORGED,
     UNASSESSED,
     verdict_counted,
 )
@@ -156,11 +157,13 @@ def _count(verdict: Verdict) -> str:
     return f"S{2 + VERDICTS.index(verdict)}"
 
 
+_UNFORGED = "[hits.inconclusive]. [hits.no_forgery_found]."
 BY_WORDS: Mapping[str, Planner] = {
     NAMED_FILES: lambda it: call("list_hits", name=name_named(it.text)),
     ALIKE: lambda _: Plan(text="[hits.alike]. [hits.copy]."),
     UNASSESSED: lambda _: Plan(text="[hits.unassessed]."),
     NAMED_HITS: named_ones,
+    NOT_FORGED: lambda _: Plan(text=_UNFORGED, note=phrases.NOT_GENUINE),
     FORGED_OTHERS: lambda _: Plan(text="[hits.forged_others]. [hits.impersonation]."),
 }
 """Planners of questions that only words name, and no reading."""
