@@ -7,9 +7,10 @@ such questions here; less plain ones are left to the model. Pure.
 import re
 from collections.abc import Callable, Sequence
 
-from assistant.agent.directed_turns import PlannedTurn
+from assistant.agent.directed_turns import PlannedTurn, quoted_list
 from assistant.agent.photo_questions import AUTHENTIC_WORDS, FAKE_WORDS
 from assistant.agent.requests.counts import parse_top
+from assistant.agent.requests.parts import split_request
 from assistant.agent.requests.state import SEARCHES
 from assistant.conversation.steps import ToolCall, ToolResult
 from prompts.phrases import NO_PROOF
@@ -111,7 +112,9 @@ def plan_hit_list_turn(
     if missing:
         were = [said for handle in missing if (said := earlier(handle))]
         gone = f"There is no {' and no '.join(missing)}."
-        return PlannedTurn(cites="[hits.all].", extra_text=" ".join([gone, *were]))
+        left = [it for it in split_request(text) if not {*missing} & {*find_handles(it)}]
+        unreached = [f"I have not come to {quoted_list(left)} yet."] if left else []
+        return PlannedTurn(cites="[hits.all].", extra_text=" ".join([gone, *were, *unreached]))
     wanted = requested_lists(text)
     if wanted is None:
         return None

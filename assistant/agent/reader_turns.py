@@ -54,7 +54,7 @@ class ReaderTurns:
             plan = self._planned(part, files, first=number == 1)
             calls = _not_yet_made(plan, made)
             last = number == len(parts)
-            if (not calls and plan.calls) or (plan.text and plan.text in said):
+            if (not calls and plan.calls) or (plan.text in said and plan.text and not plan.note):
                 if not last or not unclear:
                     continue  # asked twice in other words
                 plan, calls = Plan(), ()

@@ -95,8 +95,6 @@ _COUNTS = re.compile(
     r"quantos|hoeveel|ile)\b",
     re.IGNORECASE,
 )
-
-
 _FACELESS = re.compile(r"\b(?:no|without|lack\w*)(?: any| a)? (?:visible )?faces?\b", re.IGNORECASE)
 _WHY = re.compile(r"\W*(?:and |und )?(?:why|warum|wieso|how come)\s", re.IGNORECASE)
 _IT = re.compile(r"\b(?:it|this|that|es|das|dies\w*)\b", re.IGNORECASE)

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from assistant.agent.requests.reader import ReadsRequests
 
 MAX_PARTS = 4
-"""Texts with more parts are read as a whole: they are stories, not lists of requests."""
+"""Texts with more parts, of which one is unclear, are stories, and read as a whole."""
 
 _BEGINS = (
     "why|where|how|what|which|who|whose|whom|when|is|are|were|does|do|did|can|could|"
     "would|will|has|have|find|search|look|show|list|compare|export|save|mark|confirm|reject|hide|"
-    "explain|tell|describe|filter|sort|undo|give|check|write|print|make|open|please|also|then|"
+    "explain|define|tell|describe|filter|sort|undo|give|check|write|print|make|open|please|also|then|"
     "download|add|keep|remove|drop|delete|erase|unhide|unmark|put|go|run|measure|locate|name|rank|order|let|"
     "warum|wieso|weshalb|wo|wie|welche[rns]?|wer|ist|sind|kannst|finde|suche?|such|zeige?|"
     "vergleiche?|exportiere?|erkläre?|markiere?|beschreibe?|sortiere?|filtere?|gib|mach|mache|"
-    "bitte|liste|speichere?"
+    "bitte|liste|speichere?|sag|was (?:ist|sind|bedeutet|heißt)"
 )
 """Words that a request begins with, in English and German."""
 
@@ -60,7 +60,6 @@ _URGES = re.compile(
 )
 """Parts that urge and ask for nothing: "please look through everything"."""
 
-
 _WHY = re.compile(r"(?:and )?(?:why|warum|wieso|pourquoi)\W*", re.IGNORECASE)
 
 
@@ -77,7 +76,7 @@ def split_request(text: str) -> tuple[str, ...]:
         parts.append(before)
         begun = cut.end()
     found = _asking([part.strip(" ,;") for part in (*parts, plain[begun:])])
-    return tuple(found) if 1 < len(found) <= MAX_PARTS else (plain,)
+    return tuple(found) if len(found) > 1 else (plain,)
 
 
 def _long_enough(part: str) -> bool:
@@ -166,10 +165,12 @@ def read_parts(
         _read(reader, each, with_photo=with_photo and at == 0) for at, each in enumerate(texts)
     ]
     understood = [it for it in parts if it.stands_alone]
-    if any(it.name == "injection" and it.sure for it in parts) or not understood:
-        return (whole,), ()
     unclear = [it for it in parts if not it.stands_alone]
-    if len(understood) == 1 and whole.sure and whole.name in (*_SEVERAL, understood[0].name):
+    story = not understood or (unclear and len(parts) > MAX_PARTS)
+    if story or any(it.name == "injection" and it.sure for it in parts):
+        return (whole,), ()
+    kinds = (understood[0].name, *(() if understood[0].name in ACTS else _SEVERAL))
+    if len(understood) == 1 and whole.sure and whole.name in kinds:
         both = whole.name in _SEVERAL and len(parts) == 2
         return (whole,), () if both else _texts(it for it in unclear if it.name != whole.name)
     return tuple(understood), _texts(unclear)

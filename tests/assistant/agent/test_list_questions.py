@@ -86,5 +86,8 @@ def test_a_hit_that_is_not_there_is_said_not_to_be(case: Unmask) -> None:
         assert directed is not None and directed.extra_text == "There is no H99.", text
     gone = plan_hit_list_turn("H99 and H1?", hits, lambda handle: f"{handle} was a cup.")
     assert gone is not None and gone.extra_text == "There is no H99. H99 was a cup."
+    order = plan_hit_list_turn("tell me what E34 is, then confirm H99", hits)
+    assert order is not None
+    assert order.extra_text == 'There is no H99. I have not come to "tell me what E34 is" yet.'
     for text in ("why is H1 fake?", "show the top 99 hits", "thanks"):
         assert plan_hit_list_turn(text, hits) is None, text

@@ -73,6 +73,9 @@ def agent(case: Unmask, tmp_path: Path) -> Agent:
             "mark it confirmed": "confirm",
             "sort by forged probability": "sort_forgery",
             "tell me the top two": "fewer",
+            "explain the beckham one": "why",
+            "describe the tall one": "describe",
+            "tell me what E34 is": "measure",
         }
     )
     record = Case.create(tmp_path, gallery=GALLERY)
@@ -324,3 +327,17 @@ def test_every_part_is_told_on_the_terminal(agent: Agent, photo: Path) -> None:
     answer = told.to_json("")["answer"]
     assert phrases.MAY_LACK in answer
     assert phrases.ORDER_OF_HITS in answer
+
+
+def test_no_part_is_dropped_because_its_answer_begins_alike(agent: Agent, photo: Path) -> None:
+    """Each one that is not there is named; a measure is explained beside a question back."""
+    turn(agent, "look for her", [photo])
+    told = TurnReporter(agent, show=False)
+    told.turn("explain the beckham one and describe the tall one", [])
+    answer = told.to_json("")["answer"]
+    assert "beckham" in answer
+    assert "tall" in answer
+    told.turn("tell me what E34 is, then mark H2", [])
+    answer = told.to_json("")["answer"]
+    assert "E34" in answer
+    assert phrases.AS_WHAT in answer

@@ -27,8 +27,6 @@ from tools.verdict.handles import VERDICT_KEYS, quote_untrusted
 from tools.verdict.rule import VERDICTS
 
 _DECISIONS = {"confirm": "confirmed", "reject": "rejected", "hide": "hidden", "unmark": "none"}
-
-
 _UNHIDES = re.compile(r"\bun-?hide\b|\bshow\b.{0,20}\bhidden\b", re.IGNORECASE)
 
 

@@ -29,6 +29,9 @@ pytestmark = pytest.mark.fast
          ("Here is Mr. Smith. Are there fakes of him?",)),
         ("find her, please", ("find her, please",)),
         ("why, and where", ("why", "where")),
+        ("Sag mir, was E34 ist, dann markiere H2 als bestätigt",
+         ("Sag mir, was E34 ist", "markiere H2 als bestätigt")),
+        ("define E34 and confirm H2", ("define E34", "confirm H2")),
     ],
 )  # fmt: skip
 def test_a_text_is_cut_where_another_request_begins(text: str, parts: tuple[str, ...]) -> None:
@@ -146,3 +149,21 @@ def test_a_note_may_stand_last() -> None:
     parts, _ = read_parts(reader, text, with_photo=False)
     assert [it.name for it in parts] == ["reject", "note"]
     assert dictated_note(parts[1].text) == ("it", "ask Ada, and hide it")
+
+
+def test_an_order_is_not_lost_in_a_guess_at_the_whole() -> None:
+    """A sure part is done, and the other is named, whatever both seem to be together."""
+    text = "confirm H2, and what about the blurgh?"
+    parts, unclear = read_parts(Scripted({text: ("two_why_where", 0.4)}), text, with_photo=False)
+    assert [it.name for it in parts] == ["confirm"]
+    assert unclear == ("what about the blurgh?",)
+
+
+def test_many_parts_are_answered_if_all_are_understood() -> None:
+    """Else they are a story, and read as a whole."""
+    text = "reject H1, confirm H2, hide H3, unmark H4, and tell me what E34 is"
+    known = Scripted({"tell me what E34 is": ("measure", 0.9)})
+    parts, unclear = read_parts(known, text, with_photo=False)
+    assert [it.name for it in parts] == ["reject", "confirm", "hide", "unmark", "measure"]
+    assert unclear == ()
+    assert len(read_parts(Scripted({}), text, with_photo=False)[0]) == 1

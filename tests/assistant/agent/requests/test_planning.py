@@ -482,8 +482,11 @@ def test_the_count_that_is_asked_for_stands_first(text: str, begins: str) -> Non
     [
         ("alike", "are there duplicates?", "[hits.alike]. [hits.copy]."),
         ("unassessed", "what was not measured?", "[hits.unassessed]."),
-        ("not_forged", "which should I not call fake?",
-         "[hits.inconclusive]. [hits.no_forgery_found]."),
+        (
+            "not_forged",
+            "which should I not call fake?",
+            "[hits.inconclusive]. [hits.no_forgery_found].",
+        ),
         ("forged_others", "do strangers read as forged?", "[hits.forged_others]."),
     ],
 )
