@@ -167,3 +167,13 @@ def test_many_parts_are_answered_if_all_are_understood() -> None:
     assert [it.name for it in parts] == ["reject", "confirm", "hide", "unmark", "measure"]
     assert unclear == ()
     assert len(read_parts(Scripted({}), text, with_photo=False)[0]) == 1
+
+
+def test_what_follows_a_note_in_one_sentence_is_not_kept_in_it() -> None:
+    """No mark or colon says that the order belongs to the note."""
+    text = "please write down that H5 came from Telegram and hide H5"
+    parts, unclear = read_parts(Scripted({}), text, with_photo=False)
+    assert [it.name for it in parts] == ["note", "hide"]
+    assert unclear == ()
+    kept = "note for H4: he went down that road. Hide H5."
+    assert [it.name for it in read_parts(Scripted({}), kept, with_photo=False)[0]] == ["note"]
