@@ -1,11 +1,11 @@
 """Filter and order of the listed hits: parsed from words, applied, described."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePath
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from tools.agent_tools.file_facts import FileDate
 from tools.errors import ToolError
@@ -13,14 +13,22 @@ from tools.search.results import Hit
 from tools.verdict.handles import quote_untrusted
 from tools.verdict.rule import VERDICTS, Verdict
 
-SortKey = Literal["rank", "date", "name", "forgery", "identity"]
+SortKey = Literal[
+    "rank", "date", "name", "forgery", "identity",
+    "rank reversed", "date reversed", "name reversed", "forgery reversed", "identity reversed",
+]  # fmt: skip
 SORT_KEYS: tuple[SortKey, ...] = get_args(SortKey)
 
-_ORDERS = {
+_ORDERS: Mapping[SortKey, str] = {
     "date": "by date, newest first",
     "name": "by name",
-    "forgery": "by the probability of a forgery",
-    "identity": "by the probability of the same person",
+    "forgery": "by the probability of a forgery, highest first",
+    "identity": "by the probability of the same person, highest first",
+    "rank reversed": "the last ones first",
+    "date reversed": "by date, oldest first",
+    "name reversed": "by name, from the end of the alphabet",
+    "forgery reversed": "by the probability of a forgery, lowest first",
+    "identity reversed": "by the probability of the same person, lowest first",
 }
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)?(-(\d+(?:\.\d+)?))?")
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
@@ -106,7 +114,7 @@ class HitFilter:
     @property
     def needs_dates(self) -> bool:
         """Whether the dates of the files decide what is listed, or its order."""
-        return bool(self.after or self.before or self.sort == "date")
+        return bool(self.after or self.before or self.sort.startswith("date"))
 
     @property
     def criteria(self) -> tuple[str, ...]:
@@ -150,15 +158,19 @@ class HitFilter:
     ) -> list[Hit]:
         """The hits that fit, in order.
 
-        Hits without a date or a measured probability fit no limit on it; without a date they come
-        last.
+        Hits without a date or a measured probability fit no limit on it, and come last in an order
+        by it.
         """
         fitting = [
             hit
             for hit in hits
             if self._fits(hit, date_of) and self.decision in (None, decision_of(hit))
         ]
-        return sorted(fitting, key=lambda hit: (*self._key(hit, date_of), hit.rank))
+        key, _, backwards = self.sort.partition(" ")
+        ranked = [(_value(key, hit, date_of), hit) for hit in sorted(fitting, key=_rank)]
+        known = [(value, hit) for value, hit in ranked if value is not None]
+        known.sort(key=lambda it: it[0], reverse=(key in ("rank", "name")) == bool(backwards))
+        return [hit for _, hit in (*known, *(it for it in ranked if it[0] is None))]
 
     def _fits(self, hit: Hit, date_of: DateOf) -> bool:
         if self.verdict is not None and hit.verdict != self.verdict:
@@ -178,20 +190,24 @@ class HitFilter:
         date = date_of(hit)
         return date is not None and (begin or datetime.min) <= date.when < (end or datetime.max)
 
-    def _key(self, hit: Hit, date_of: DateOf) -> tuple[bool, float | str]:
-        match self.sort:
-            case "name":
-                return False, hit.path.name.casefold()
-            case "date":
-                date = date_of(hit)
-                value = None if date is None else (date.when - datetime.min).total_seconds()
-            case "forgery":
-                value = hit.assessment.fake_probability
-            case "identity":
-                value = hit.assessment.identity_probability
-            case "rank":
-                value = 0.0
-        return value is None, -(value or 0.0)
+
+def _rank(hit: Hit) -> int:
+    return hit.rank
+
+
+def _value(key: str, hit: Hit, date_of: DateOf) -> Any:
+    """What hits are ordered by; None if it is unknown of this one."""
+    match key:
+        case "name":
+            return hit.path.name.casefold()
+        case "date":
+            date = date_of(hit)
+            return None if date is None else date.when
+        case "forgery":
+            return hit.assessment.fake_probability
+        case "identity":
+            return hit.assessment.identity_probability
+    return hit.rank
 
 
 def _within(probability: float | None, limits: PercentRange | None) -> bool:

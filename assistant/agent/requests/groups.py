@@ -48,10 +48,11 @@ _ALL = re.compile(
     re.IGNORECASE,
 )
 _END = re.compile(
-    rf"\b(?P<end>first|top|last|bottom)\s+(?!(?:1|one)\b)(?P<count>\d+|{'|'.join(NUMBERS)})\b",
+    rf"\b(?P<end>first|top|last|bottom|weakest|lowest)\s+(?!(?:1|one)\b)(?P<count>\d+|{'|'.join(NUMBERS)})\b",
     re.IGNORECASE,
 )
 TO = r"(?:to|thro?u(?:gh)?|until|till|bis|-|–|à|al?)"
+_COUNT_FIRST = re.compile(rf"\b(\d+|{'|'.join(NUMBERS)})\s+(weakest|lowest)\b", re.IGNORECASE)
 _RANGE = re.compile(rf"\bh?(\d{{1,4}})\s*{TO}\s*h?(\d{{1,4}})\b", re.IGNORECASE)
 _MARKED_AS = re.compile(
     r"\b(?:(?:as|als)\b(?! well)|to (?:confirmed|rejected|hidden)).*$", re.IGNORECASE | re.DOTALL
@@ -208,7 +209,11 @@ def exception_order(text: str) -> str:
 
 def counts_from_an_end(text: str) -> bool:
     """Whether a text names hits by how many stand at an end of the list: "the top three"."""
-    return _END.search(in_digits(text)) is not None
+    return _end(in_digits(text)) is not None
+
+
+def _end(text: str) -> re.Match[str] | None:
+    return _END.search(_COUNT_FIRST.sub(r"\2 \1", text))
 
 
 _NO_MARK = re.compile(
@@ -247,10 +252,11 @@ def group_named(
     if span := _RANGE.search(plain):
         first, last = int(span[1]), int(span[2])
         return [it for it in handles if first <= int(it[1:]) <= last] if first < last else None
-    if end := _END.search(plain):
+    if end := _end(plain):
         said = end["count"].lower()
         count = NUMBERS.get(said) or int(said)
-        seen = [*shown] or handles
+        # The weakest are the last by rank, whatever the list is sorted by.
+        seen = handles if end["end"].lower() in ("weakest", "lowest") else [*shown] or handles
         return seen[:count] if end["end"].lower() in ("first", "top") else seen[-count:]
     if _REST.search(plain):
         spared = named or ((state.last,) if state.last else ())

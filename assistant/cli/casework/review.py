@@ -53,7 +53,9 @@ def review(
     ] = None,
     sort: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="list: rank, date, name, forgery or identity."),
+        typer.Option(
+            metavar="KEY", help="list: rank, date (or 'date reversed'), name, forgery, identity."
+        ),
     ] = None,
     decision: Annotated[
         str | None,

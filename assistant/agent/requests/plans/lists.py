@@ -47,10 +47,28 @@ def listing(**arguments: object) -> Planner:
             if left
             else ""
         )
-        found = call("list_hits", **arguments, **limits.arguments, **dated, **decided)
-        return replace(found, note=note)
+        beside = {**limits.arguments, **dated, **decided, **_order(arguments, request.text)}
+        return replace(call("list_hits", **(arguments | beside)), note=note)
 
     return plan
+
+
+_TURNED = r"revers|backward"
+_LOWEST = (
+    rf"{_TURNED}|low(?:est)?\b|(?<!at )least|weakest|ascending|niedrig|aufsteigend|moins|menos"
+)
+_BACKWARDS = {
+    "date": r"old(?:est)?\b|earliest|chronolog|ascending|ältest|aufsteigend|plus ancien|más antigu",
+    "name": rf"{_TURNED}|descending|z (?:to|-) ?a\b|absteigend",
+    "rank": rf"{_TURNED}|weakest|lowest|bottom",
+}
+
+
+def _order(arguments: Mapping[str, object], text: str) -> dict[str, str]:
+    """The order asked for, turned around if the words want its end first: "oldest first"."""
+    key = str(arguments.get("sort", ""))
+    turned = key and re.search(rf"\b(?:{_BACKWARDS.get(key, _LOWEST)})", text, re.IGNORECASE)
+    return {"sort": f"{key} reversed"} if turned else {}
 
 
 _SEARCH = re.compile(

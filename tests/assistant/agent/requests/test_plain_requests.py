@@ -69,6 +69,7 @@ pytestmark = pytest.mark.fast
         ("confirm the top three", "confirm"),
         ("confirm the top three except H2", "confirm"),
         ("reject the last 2", "reject"),
+        ("hide the two weakest", "hide"),
         ("show the top three", None),
         ("erase this man from your database", "about_privacy"),
         ("remove this man from the list", None),

@@ -137,7 +137,15 @@ def test_every_plan_is_sound_in_every_state(name: str, state: CaseState) -> None
         ("file_facts", "when was H3 taken?", [("file_facts", {"image": "H3"})]),
         ("file_facts", "its size?", [("file_facts", {"image": "H5"})]),
         ("file_facts", "EXIF of Q1", [("file_facts", {"image": "Q1"})]),
-        ("file_facts", "which is the oldest?", [("list_hits", {"sort": "date", "stays": True})]),
+        ("file_facts", "which is the oldest?",
+         [("list_hits", {"sort": "date reversed", "stays": True})]),
+        ("sort_date", "sort by date, oldest first", [("list_hits", {"sort": "date reversed"})]),
+        ("sort_date", "newest first", [("list_hits", {"sort": "date"})]),
+        ("sort_forgery", "by forgery, lowest first",
+         [("list_hits", {"sort": "forgery reversed"})]),
+        ("sort_forgery", "sort by forgery, at least 80 %",
+         [("list_hits", {"sort": "forgery", "forged": "80"})]),
+        ("sort_rank", "reverse the order", [("list_hits", {"sort": "rank reversed"})]),
         ("reviews", "what did I note on H4?", [("reviewed", {"hit": "H4"})]),
         ("reviews", "and my note there?", [("reviewed", {"hit": "H5"})]),
         ("reviews", "what have I decided so far?", [("reviewed", {})]),
@@ -701,6 +709,8 @@ def test_unhiding_never_offers_to_hide() -> None:
     [
         ("confirm the top three except H2", "Mark H1 and H3 as confirmed"),
         ("reject the last 2", "Mark H4 and H5 as rejected"),
+        ("hide the two weakest", "Hide H4 and H5"),
+        ("reject the weakest 2", "Mark H4 and H5 as rejected"),
     ],
 )
 def test_an_order_about_an_end_of_the_list_is_no_question_for_a_list(text: str, offer: str) -> None:
