@@ -157,10 +157,8 @@ def read_parts(
         more, left = read_parts(reader, noted[1], with_photo=False)
         return (Part(noted[0], NOTE, 1.0), *more), left
     whole, texts = _read(reader, text, with_photo=with_photo), split_request(text)
-    whole_note = (
-        whole.name == NOTE and "down" not in text.casefold().split()[:3]
-    )  # its end is unknown
-    if len(texts) == 1 or whole_note or whole.name == "injection":
+    note = whole.name == NOTE and "down" not in text.casefold().split()[:3]
+    if len(texts) == 1 or note or whole.name == "injection":
         return (whole,), ()
     if whole.name in (MOST_FORGED, UNASSESSED) and all(map(_WHY.fullmatch, texts[1:])):
         return (whole,), ()  # their answers give reasons
