@@ -123,7 +123,7 @@ def test_a_case_with_a_video_goes_on(handlers: EventHandlers, case: Unmask, tmp_
     write_clip(clip, [astronaut_pixels()] * 6, rate=2)
     messages, findings, *_ = sent(handlers, token, clip)
     again = pages(case, tmp_path)
-    _, _, _, told, listed, *_ = next(again.load(token, REQUEST))
+    *_, (_, _, _, told, listed, *_) = again.load(token, REQUEST)
     assert told == messages
     assert listed == findings
     assert queries_of(again, token).times_s == queries_of(handlers, token).times_s
@@ -156,7 +156,8 @@ def test_several_persons_in_one_frame_are_asked_about(
     )
     assert float(queries_of(handlers, token).template @ still.template) > 0.8
     again = pages(case, tmp_path)
-    assert next(again.load(token, REQUEST))[4] == findings
+    *_, opened = again.load(token, REQUEST)
+    assert opened[4] == findings
     assert queries_of(again, token).photo_ids == queries_of(handlers, token).photo_ids
 
 
